@@ -1,0 +1,91 @@
+import createError from '@fastify/error'
+
+// Registration
+
+/** An option has the wrong type or value. Thrown by `register`. */
+export const InvalidOptionError = createError<[name: string, wanted: string, given: string]>(
+  'FST_BATCH_INVALID_OPTION', 'option "%s" must be %s, got %s', 500, TypeError)
+
+// The batch as a whole: refused before anything runs
+
+/** The batch is not `application/json`, or its charset is not utf-8. */
+export const UnsupportedMediaTypeError = createError<[given: string]>(
+  'FST_BATCH_UNSUPPORTED_MEDIA_TYPE', 'a batch must be application/json in utf-8, got %s', 415)
+
+/** The body does not have the shape of a batch. Names the place. */
+export const InvalidBatchError = createError<[place: string, reason: string]>(
+  'FST_BATCH_INVALID_BATCH', '%s: %s', 400)
+
+/** The batch has more items than `maxRequests`. */
+export const TooManyRequestsError = createError<[given: number, limit: number]>(
+  'FST_BATCH_TOO_MANY_REQUESTS', 'batch: has %d items, the limit is %d', 400)
+
+/** An item's method is one that the app does not support. */
+export const InvalidMethodError = createError<[place: string, reason: string]>(
+  'FST_BATCH_INVALID_METHOD', '%s: %s', 400)
+
+/** An item's url is not a plain absolute path. */
+export const InvalidUrlError = createError<[place: string, reason: string]>(
+  'FST_BATCH_INVALID_URL', '%s: %s', 400)
+
+/** An item's header has a name or a value that HTTP does not allow, or there are too many. */
+export const InvalidHeaderError = createError<[place: string, reason: string]>(
+  'FST_BATCH_INVALID_HEADER', '%s: %s', 400)
+
+/** An item sets a header that only the batch request may carry. */
+export const ProtectedHeaderError = createError<[place: string]>(
+  'FST_BATCH_PROTECTED_HEADER', '%s: is taken from the batch request, an item may not set it', 400)
+
+/** An item's body cannot be sent. */
+export const InvalidBodyError = createError<[place: string, reason: string, options?: ErrorOptions]>(
+  'FST_BATCH_INVALID_BODY', '%s: %s', 400)
+
+/** Accepting the batch would pass `maxInFlight`. */
+export const OverloadedError = createError<[limit: number]>(
+  'FST_BATCH_OVERLOADED', 'the limit of %d items in flight would be passed', 503)
+
+/** `inject` no longer keeps what tells a subrequest from other requests: every injected request is refused. */
+export const UnsupportedInjectError = createError<[]>(
+  'FST_BATCH_UNSUPPORTED_INJECT', 'this version of light-my-request is not supported', 500)
+
+// One item: its answer, while the others go on
+
+/** The item is itself a batch, or a handler inside a subrequest sent one. */
+export const NestedBatchError = createError<[]>(
+  'FST_BATCH_NESTED', 'a batch may not be sent from inside a batch', 400)
+
+/** The matched route has `config: { batch: false }`, or `allow` refused it. */
+export const RouteNotAllowedError = createError<[method: string, url: string]>(
+  'FST_BATCH_ROUTE_NOT_ALLOWED', 'route %s %s may not be batched', 403)
+
+/** The handler closed the connection instead of answering. */
+export const ConnectionResetError = createError<[options?: ErrorOptions]>(
+  'FST_BATCH_CONNECTION_RESET', 'the connection was reset before the answer was complete', 502)
+
+/** The final status is not between 200 and 599, which a client would not take for an answer. */
+export const InvalidStatusError = createError<[status: string]>(
+  'FST_BATCH_INVALID_STATUS', 'a final answer may not have the status %s', 502)
+
+/** The answer is larger than `maxResponseBytes`, or than what is left of `maxBatchResponseBytes`. */
+export const ResponseTooLargeError = createError<[limit: number]>(
+  'FST_BATCH_RESPONSE_TOO_LARGE', 'the answer is larger than the %d bytes left for it', 502)
+
+/** The executor failed; the cause is in the log. */
+export const ExecutorFailedError = createError<[executor: string, options: ErrorOptions]>(
+  'FST_BATCH_EXECUTOR_FAILED', 'the executor "%s" failed', 502)
+
+/** The server is closing: the item was not started. */
+export const ClosingError = createError<[]>(
+  'FST_BATCH_CLOSING', 'the server is closing', 503)
+
+/** The client went away: nothing further starts, and what runs is aborted. */
+export const ClientGoneError = createError<[]>(
+  'FST_BATCH_CLIENT_GONE', 'the client closed the connection', 503)
+
+/** The subrequest had no answer after `subrequestTimeout`. */
+export const SubrequestTimeoutError = createError<[milliseconds: number]>(
+  'FST_BATCH_SUBREQUEST_TIMEOUT', 'no answer within %d ms', 504)
+
+/** The batch was not finished after `batchTimeout`. */
+export const BatchTimeoutError = createError<[milliseconds: number]>(
+  'FST_BATCH_TIMEOUT', 'the batch was not finished within %d ms', 504)
