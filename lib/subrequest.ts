@@ -1,0 +1,67 @@
+import { InvalidMethodError, InvalidUrlError } from './errors.ts'
+import { excerpt } from './excerpt.ts'
+import type { Connection, Parent } from './parent.ts'
+import { encodeBody } from './subrequest/body.ts'
+import { setItemHeaders, type HeaderPolicy, type Headers } from './subrequest/headers.ts'
+import { refuseUrl } from './subrequest/url.ts'
+import type { BatchItem } from './wire/schema.ts'
+
+/** What a handler finds at `request.batch` inside a subrequest. */
+export interface BatchContext {
+  /** The id of the batch request, `request.id` there. */
+  readonly requestId: string
+  /** The place of the item in the batch, from 0. */
+  readonly index: number
+  /** How many items the batch has. */
+  readonly size: number
+}
+
+/** An item that is ready to run. Plain data, so that it crosses inject, IPC, HTTP and Redis unchanged. */
+export interface Subrequest {
+  /** Upper case. */
+  readonly method: string
+  /** Path and query, from the root of the app. */
+  readonly url: string
+  /** By lower-case name, `content-length` left out. */
+  readonly headers: Readonly<Headers>
+  readonly body: Uint8Array | undefined
+  /** The connection of the batch request, which is this one's too. */
+  readonly connection: Connection
+  readonly batch: BatchContext
+  /** The batch route that it came through: the guard knows by it what may be batched. */
+  readonly route: string
+}
+
+/** What is the same for all subrequests of a batch route. */
+export interface SubrequestRules {
+  readonly headerPolicy: HeaderPolicy
+  readonly defaultContentType: string
+  /** The methods that the app supports, upper case. */
+  readonly methods: ReadonlySet<string>
+  /** The header that gives a request its id, if the app has one. */
+  readonly requestIdHeader: string | false
+}
+
+/**
+ * Turns an item into a subrequest, or throws the first reason why it cannot be one.
+ * @throws InvalidMethodError, InvalidUrlError, InvalidHeaderError, ProtectedHeaderError, InvalidBodyError
+ */
+export function buildSubrequest (item: BatchItem, index: number, parent: Parent, rules: SubrequestRules): Subrequest {
+  const { requestId, size, route, connection } = parent
+  const method = item.method.toUpperCase()
+  if (!rules.methods.has(method)) {
+    throw new InvalidMethodError(`batch/${index}/method`, `"${excerpt(item.method)}" is not supported`)
+  }
+  const reason = refuseUrl(item.url)
+  if (reason !== undefined) throw new InvalidUrlError(`batch/${index}/url`, reason)
+
+  const body = encodeBody(item, index)
+  const headers = { ...parent.headers }
+  if (item.headers !== undefined) setItemHeaders(headers, item.headers, rules.headerPolicy, `batch/${index}/headers`)
+  if (body !== undefined) headers['content-type'] ??= rules.defaultContentType
+  if (rules.requestIdHeader !== false) headers[rules.requestIdHeader] = `${requestId}.${index}`
+
+  // Handlers see the context, and must not be able to change which item this is.
+  const batch = Object.freeze({ requestId, index, size })
+  return { method, url: item.url, headers, body, connection, batch, route }
+}
