@@ -1,0 +1,171 @@
+import { ServerResponse, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
+import type { Socket } from 'node:net'
+import type { FastifyError } from 'fastify'
+import { ResponseTooLargeError, UnsupportedInjectError } from '../errors.ts'
+import type { Subrequest } from '../subrequest.ts'
+import type { Subresponse } from '../subresponse.ts'
+import { identify } from './identity.ts'
+import { VirtualSocket } from './virtual-socket.ts'
+
+const kExchange = Symbol('fastify-batch-requests.exchange')
+
+const addedByInject = ['user-agent', 'host']
+
+// The urls that pass the grammar of items but not the `new URL()` of inject unchanged.
+const rewrittenByInject = /['^]|\?$/
+
+interface InjectedRequest extends IncomingMessage {
+  isLightMyRequest?: true
+  _lightMyRequest?: { simulate?: unknown }
+  originalUrl?: string
+}
+
+interface InjectedResponse extends ServerResponse {
+  _lightMyRequest?: { headers: object, trailers: object }
+  [kExchange]?: Exchange
+}
+
+/**
+ * One request that inject makes, mended where inject has no option for it.
+ *
+ * inject gives no handle on its request. It keeps the object that it is given as `simulate`, though, and so an exchange
+ * that goes in there is found again on the request in a root hook. It is a class, because only an instance of it can be
+ * told from what anybody else passes to inject.
+ */
+export class Exchange {
+  readonly subrequest: Subrequest
+  readonly #maxResponseBytes: number
+  readonly #chunks: Buffer[] = []
+  #bytes = 0
+  #request: IncomingMessage | undefined
+  #response: ServerResponse | undefined
+  #aborted = false
+
+  /** Why there is no answer, if the plugin itself broke it off. */
+  failure: FastifyError | undefined
+
+  constructor (subrequest: Subrequest, maxResponseBytes: number) {
+    this.subrequest = subrequest
+    this.#maxResponseBytes = maxResponseBytes
+  }
+
+  /**
+   * Gives the exchange that a request belongs to, or `undefined` for every other request.
+   * @throws UnsupportedInjectError if that cannot be told, so that no subrequest passes for another request
+   */
+  static of (request: IncomingMessage): Exchange | undefined {
+    const { isLightMyRequest, _lightMyRequest: injected } = request as InjectedRequest
+    if (isLightMyRequest === undefined) return undefined
+    if (injected?.simulate === undefined) throw new UnsupportedInjectError()
+    return injected.simulate instanceof Exchange ? injected.simulate : undefined
+  }
+
+  /** The answer that the app completed, or `undefined` if it did so before the root hook was reached. */
+  get subresponse (): Subresponse | undefined {
+    if (this.#response === undefined) return undefined
+    const { statusCode: status, statusMessage: reason } = this.#response
+    const body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks)
+    return { status, reason, headers: toStrings(this.#response.getHeaders()), body }
+  }
+
+  /**
+   * Makes request and response what they would be with a socket.
+   * @returns false if nobody waits for the answer any more: then the request goes no further
+   */
+  adopt (request: IncomingMessage, response: ServerResponse): boolean {
+    this.#request = request
+    this.#response = response
+    identify(request, this.subrequest)
+    restoreUrl(request, this.subrequest)
+    restoreHeaders(request, this.subrequest)
+    request.socket = new VirtualSocket(this.subrequest.connection, () => { this.abort() }) as unknown as Socket
+    takeOver(response, this)
+    if (this.#aborted) this.#close()
+    return !this.#aborted
+  }
+
+  /** Closes the request and the response, as a client does that goes away. */
+  abort (): void {
+    this.#aborted = true
+    this.#chunks.length = 0
+    this.#close()
+  }
+
+  /**
+   * Keeps a part of the answer, or breaks the answer off when it gets too large: inject would keep all of it, and never
+   * lets a stream wait.
+   * @returns false if nothing more is wanted
+   */
+  keep (chunk: Buffer): boolean {
+    if (this.#aborted) return false
+    this.#bytes += chunk.length
+    if (this.#bytes > this.#maxResponseBytes) {
+      this.failure ??= new ResponseTooLargeError(this.#maxResponseBytes)
+      this.abort()
+      return false
+    }
+    this.#chunks.push(chunk)
+    return true
+  }
+
+  #close (): void {
+    const request = this.#request
+    if (request === undefined || request.aborted) return
+    request.aborted = true
+    request.destroyed = true
+    this.#response!.destroy()
+    request.emit('aborted')
+    request.emit('close')
+  }
+}
+
+function restoreUrl (request: InjectedRequest, { url }: Subrequest): void {
+  if (!rewrittenByInject.test(url)) return
+  const { pathname, search } = new URL(url, 'http://localhost')
+  const rewritten = pathname + search
+  if (request.url === rewritten) request.url = url
+  if (request.originalUrl === rewritten) request.originalUrl = url
+}
+
+/** Takes away what inject adds where the batch request has none. */
+function restoreHeaders (request: IncomingMessage, { headers }: Subrequest): void {
+  for (const name of addedByInject) {
+    if (headers[name] !== undefined) continue
+    delete request.headers[name]
+    request.rawHeaders.splice(request.rawHeaders.indexOf(name), 2)
+  }
+}
+
+/**
+ * Makes the response leave its answer with the exchange. What inject does with it instead is more work (it looks for
+ * three headers with regular expressions, and copies and decodes the body), and has no limit.
+ */
+function takeOver (response: InjectedResponse, exchange: Exchange): void {
+  response.detachSocket(response.socket!)
+  response.assignSocket(response.req.socket)
+  response.writeHead = ServerResponse.prototype.writeHead
+  response.write = write as ServerResponse['write']
+  response._lightMyRequest = { headers: {}, trailers: {} }
+  response[kExchange] = exchange
+}
+
+function write (this: InjectedResponse, chunk: string | Buffer, encoding: BufferEncoding, callback: () => void) {
+  const { writableEnded } = this
+  ServerResponse.prototype.write.call(this, chunk, encoding, callback)
+  if (writableEnded) return false
+  return isBodiless(this) || this[kExchange]!.keep(Buffer.from(chunk as string, encoding))
+}
+
+/** RFC 9110 sections 9.3.2, 15.3.5 and 15.4.5: what is written to these responses is not sent. */
+function isBodiless ({ req, statusCode }: ServerResponse): boolean {
+  return req.method === 'HEAD' || statusCode === 204 || statusCode === 304
+}
+
+function toStrings (headers: OutgoingHttpHeaders): Subresponse['headers'] {
+  const strings: Record<string, string | string[]> = {}
+  for (const name in headers) {
+    const value = headers[name]
+    strings[name] = Array.isArray(value) ? value.map(String) : String(value)
+  }
+  return strings
+}

@@ -1,0 +1,49 @@
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
+import type { Subrequest } from '../subrequest.ts'
+
+const kSubrequest = Symbol('fastify-batch-requests.subrequest')
+
+interface MaybeSubrequest { [kSubrequest]?: Subrequest }
+
+const running = new AsyncLocalStorage<Subrequest>()
+const untracked = new Set<Subrequest>()
+let tracking = false
+
+/** Says that a raw request is the one that was dispatched for a subrequest. */
+export function identify (raw: object, subrequest: Subrequest): void {
+  (raw as MaybeSubrequest)[kSubrequest] = subrequest
+}
+
+/** Gives the subrequest that a raw request was dispatched for, or `undefined` for every other request. */
+export function subrequestOf (raw: object): Subrequest | undefined {
+  return (raw as MaybeSubrequest)[kSubrequest]
+}
+
+/**
+ * Calls `dispatch` in an asynchronous context of its own, as a request from a socket has one: what a subrequest enters
+ * into an AsyncLocalStorage reaches neither its siblings nor the batch. To be followed by `leave`.
+ */
+export function enter (subrequest: Subrequest, dispatch: () => void): void {
+  new AsyncResource('Subrequest', { requireManualDestroy: true }).runInAsyncScope(() => {
+    if (tracking) running.enterWith(subrequest)
+    else untracked.add(subrequest)
+    dispatch()
+  })
+}
+
+/** Says that a subrequest was answered, or that nobody waits for its answer any more. */
+export function leave (subrequest: Subrequest): void {
+  untracked.delete(subrequest)
+}
+
+/**
+ * Whether the code that calls this was called, however indirectly, by a handler or hook of a subrequest.
+ *
+ * To know it, a store must follow every promise, which until Node 22 slows every request of the process down. That
+ * begins with the first call. The subrequests that run at that moment cannot be told apart from other code, so until
+ * they have ended the answer is yes.
+ */
+export function isInsideSubrequest (): boolean {
+  tracking = true
+  return running.getStore() !== undefined || untracked.size > 0
+}
