@@ -1,0 +1,128 @@
+import { performance } from 'node:perf_hooks'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { admit } from './admission.ts'
+import { channels } from './diagnostics.ts'
+import { refuse } from './dispatch/guard.ts'
+import { isInsideSubrequest } from './dispatch/identity.ts'
+import { ClientGoneError, ClosingError, NestedBatchError, OverloadedError } from './errors.ts'
+import type { ResolvedOptions } from './options.ts'
+import { readConnection, readParent, type Connection } from './parent.ts'
+import { planBatch, type Plan } from './plan.ts'
+import { seconds } from './reply/item.ts'
+import { writeBatch } from './reply/json.ts'
+import { collectCookies } from './reply/set-cookie.ts'
+import { startRun, type Outcome, type Run } from './run.ts'
+import type { SharedExecutor } from './shared-executor.ts'
+import type { SubrequestRules } from './subrequest.ts'
+import type { BatchBody } from './wire/schema.ts'
+
+/** What the handler of a batch route works with. */
+export interface BatchHandlerSettings {
+  readonly root: FastifyInstance
+  /** Names the batch route. */
+  readonly route: string
+  readonly options: ResolvedOptions
+  readonly executor: SharedExecutor
+  readonly rules: SubrequestRules
+}
+
+/** The handler of a batch route, and what goes with it. */
+export interface BatchHandler {
+  /** To be the first hook of the route. */
+  onRequest (request: FastifyRequest, reply: FastifyReply, done: () => void): void
+  handle (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply>
+  /** Starts nothing further in any batch; what runs may finish. */
+  close (): void
+}
+
+const kArrival = Symbol('fastify-batch-requests.arrival')
+
+interface Arrived extends FastifyRequest { [kArrival]?: Arrival }
+
+interface Arrival {
+  readonly connection: Connection
+  gone: boolean
+  run?: Run
+}
+
+/** Makes the handler that takes a batch through all stages, from its body to its answer. */
+export function createBatchHandler ({ root, route, options, executor, rules }: BatchHandlerSettings): BatchHandler {
+  const runs = new Set<Run>()
+  const parentSettings = { route, https: options.https, headerPolicy: rules.headerPolicy }
+  const runSettings = { ...options, app: root, executor }
+  const itemSettings = { ...options, exposeCookies: options.setCookie === 'expose' }
+  let closing = false
+
+  return { onRequest, handle, close }
+
+  function onRequest (request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+    reply.header('cache-control', 'no-store')
+    if (isNested(request)) return refuse(reply, new NestedBatchError())
+
+    const arrival: Arrival = { connection: readConnection(request.raw.socket), gone: request.raw.destroyed }
+    ;(request as Arrived)[kArrival] = arrival
+    // Not `request.signal`: after a body was read it aborts although the client is there (fastify issue 4690).
+    reply.raw.once('close', () => {
+      arrival.gone = true
+      // Also emitted when everything went well, and then there is nothing to stop.
+      if (arrival.run !== undefined) arrival.run.stop(new ClientGoneError())
+    })
+    done()
+  }
+
+  async function handle (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const started = performance.now()
+    const body = request.body as BatchBody
+    const size = body.batch.length
+    const arrival = (request as Arrived)[kArrival]!
+    const parent = readParent(request, arrival.connection, size, parentSettings)
+    const plan = planBatch(body, parent, rules)
+
+    const release = admit(root, size, options.maxInFlight)
+    if (release === undefined) {
+      reply.header('retry-after', '1')
+      throw new OverloadedError(options.maxInFlight)
+    }
+    try {
+      const { requestId } = parent
+      const outcomes = channels.batch.hasSubscribers
+        ? await channels.batch.tracePromise(() => runPlan(plan, arrival), { requestId, route, size })
+        : await runPlan(plan, arrival)
+      return answer(reply, outcomes, started)
+    } finally {
+      release()
+    }
+  }
+
+  async function runPlan (plan: Plan, arrival: Arrival): Promise<Outcome[]> {
+    const refusal = arrival.gone ? new ClientGoneError() : closing ? new ClosingError() : undefined
+    const run = startRun(plan, runSettings, refusal)
+    arrival.run = run
+    runs.add(run)
+    const outcomes = await run.outcomes
+    arrival.run = undefined
+    runs.delete(run)
+    return outcomes
+  }
+
+  function answer (reply: FastifyReply, outcomes: readonly Outcome[], started: number): FastifyReply {
+    const text = writeBatch(outcomes, itemSettings)
+    reply.code(options.responseStatus).type('application/json; charset=utf-8')
+    const cookies = options.setCookie === 'forward' ? collectCookies(outcomes) : []
+    if (cookies.length > 0) reply.header('set-cookie', cookies)
+    // A connection that is kept alive would hold the close of the server back.
+    if (closing && reply.request.raw.httpVersionMajor === 1) reply.header('connection', 'close')
+    if (options.durationHeader !== false) reply.header(options.durationHeader, seconds(performance.now() - started))
+    return reply.send(text)
+  }
+
+  function close (): void {
+    closing = true
+    for (const run of runs) run.drain(new ClosingError())
+  }
+}
+
+/** Whether a batch is an item of a batch, or sent by a handler of one. From a socket, it is neither. */
+function isNested ({ raw, batch }: FastifyRequest): boolean {
+  return batch !== null || ('isLightMyRequest' in raw && isInsideSubrequest())
+}

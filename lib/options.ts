@@ -1,0 +1,182 @@
+import { inspect } from 'node:util'
+import type { FastifySchema, RouteOptions } from 'fastify'
+import { allowByConfig, type Allow } from './dispatch/guard.ts'
+import { InvalidOptionError } from './errors.ts'
+import { excerpt } from './excerpt.ts'
+import type { Executor } from './executor.ts'
+import { sequential } from './executors/in-process.ts'
+import { defaultInheritHeaders, defaultProtectedHeaders } from './subrequest/headers.ts'
+
+/** The options of the plugin. All are optional; a wrong one makes `register` fail. */
+export interface BatchOptions {
+  /** Url of the batch route; the `prefix` of `register` applies. Default `'/batch'`. */
+  url?: string
+  /** Where subrequests run, and how many at once. Default `sequential()`. */
+  executor?: Executor
+  /** The largest number of items in a batch. Default 20. */
+  maxRequests?: number
+  /** Headers that subrequests take from the batch request unless the item sets them. */
+  inheritHeaders?: readonly string[]
+  /** Headers that subrequests take from the batch request, and that no item may set; `name*` is a prefix. */
+  protectedHeaders?: readonly string[]
+  /** The content type of a body whose item names none. Default `'application/json'`. */
+  defaultContentType?: string
+  /** Whether subrequests look like https. Default: as the batch request itself does. */
+  https?: boolean
+  /** The name of the header with the duration in seconds, or `false`. Default `'batch_requests.duration'`. */
+  durationHeader?: string | false
+  /** The status of an answered batch, whatever its items are answered with: 200 to 299. Default 200. */
+  responseStatus?: number
+  /** Whether JSON bodies are answered as strings or embedded as JSON. Default `'string'`. */
+  responseBody?: 'string' | 'json'
+  /** How long a subrequest may take from its start, in milliseconds. Default 25 000. */
+  subrequestTimeout?: number
+  /** How long a batch may take, in milliseconds. Default 50 000. */
+  batchTimeout?: number
+  /** The largest body of one answer, in bytes. Default 8 MiB. */
+  maxResponseBytes?: number
+  /** The largest sum of all bodies of a batch's answers, in bytes, at most 64 MiB. Default 32 MiB. */
+  maxBatchResponseBytes?: number
+  /** How many items of all batches of the app may be unanswered at a time. Default 1000. */
+  maxInFlight?: number
+  /**
+   * What becomes of `set-cookie`: `'forward'` moves it to the answer of the batch, where a browser takes it and no
+   * script reads it, `'expose'` leaves it in the answer of the item, `'drop'` removes it. Default `'forward'`.
+   */
+  setCookie?: 'forward' | 'expose' | 'drop'
+  /** Whether a matched route may be batched. Default: unless it has `config: { batch: false }`. */
+  allow?: Allow
+  /** What else the batch route gets: hooks, `config`, `bodyLimit`, `constraints`, `schema` without `body` … */
+  route?: BatchRouteOptions
+}
+
+/** What a Fastify route takes, without what makes it the batch route. */
+export type BatchRouteOptions =
+  Partial<Omit<RouteOptions, 'method' | 'url' | 'handler' | 'validatorCompiler' | 'serializerCompiler' | 'attachValidation' | 'schema'>> &
+  { schema?: Omit<FastifySchema, 'body'> }
+
+/** The options with their defaults, checked. */
+export type ResolvedOptions = Readonly<Required<Omit<BatchOptions, 'https'>> & Pick<BatchOptions, 'https'>>
+
+type Check = readonly [wanted: string, holds: (value: unknown) => boolean]
+
+const headerName = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+const headerNameOrPrefix = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+\*?$/
+const mediaType = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+\/[\x20-\x7e]+$/
+// setTimeout keeps its delay in 32 bits, and fires at once where they do not suffice.
+const maxTimeout = 2 ** 31 - 1
+
+// JSON may need six characters for a byte, and V8 has no string of more than about 2 ** 29.
+const maxAnswerBytes = 2 ** 26
+
+const positiveInteger: Check = ['an integer from 1', value => isInteger(value, 1, Infinity)]
+const milliseconds: Check = [`an integer from 1 to ${maxTimeout}`, value => isInteger(value, 1, maxTimeout)]
+
+const checks: Readonly<Record<keyof BatchOptions, Check>> = {
+  url: ['a path', value => typeof value === 'string' && (value === '' || value[0] === '/')],
+  executor: ['an executor', isExecutor],
+  maxRequests: positiveInteger,
+  inheritHeaders: ['an array of header names', value => isArrayOf(value, headerName)],
+  protectedHeaders: ['an array of header names and prefixes that end in *', value => isArrayOf(value, headerNameOrPrefix)],
+  defaultContentType: ['a media type', value => typeof value === 'string' && mediaType.test(value)],
+  https: ['true or false', value => typeof value === 'boolean'],
+  durationHeader: ['a header name or false', value => value === false || isArrayOf([value], headerName)],
+  responseStatus: ['an integer from 200 to 299 other than 204 and 205', isResponseStatus],
+  responseBody: oneOf('string', 'json'),
+  subrequestTimeout: milliseconds,
+  batchTimeout: milliseconds,
+  maxResponseBytes: positiveInteger,
+  maxBatchResponseBytes: [`an integer from 1 to ${maxAnswerBytes}`, value => isInteger(value, 1, maxAnswerBytes)],
+  maxInFlight: positiveInteger,
+  setCookie: oneOf('forward', 'expose', 'drop'),
+  allow: ['a function', value => typeof value === 'function'],
+  route: ['an object', value => typeof value === 'object' && value !== null]
+}
+
+// Fastify hands its own options of `register` to the plugin as well.
+const registerOptions = new Set(['prefix', 'logLevel', 'logSerializers'])
+
+const reservedForRoute = [
+  'method', 'url', 'handler', 'validatorCompiler', 'serializerCompiler', 'attachValidation'
+]
+
+/**
+ * Checks the options, fills in the defaults and freezes the result.
+ * @throws InvalidOptionError names the option, what it must be and what was given
+ */
+export function resolveOptions (options: BatchOptions): ResolvedOptions {
+  for (const [name, value] of Object.entries(options)) checkOption(name, value)
+
+  const resolved = {
+    url: options.url ?? '/batch',
+    executor: options.executor ?? sequential(),
+    maxRequests: options.maxRequests ?? 20,
+    inheritHeaders: lowerCase(options.inheritHeaders ?? defaultInheritHeaders),
+    protectedHeaders: lowerCase(options.protectedHeaders ?? defaultProtectedHeaders),
+    defaultContentType: options.defaultContentType ?? 'application/json',
+    https: options.https,
+    durationHeader: options.durationHeader ?? 'batch_requests.duration',
+    responseStatus: options.responseStatus ?? 200,
+    responseBody: options.responseBody ?? 'string',
+    subrequestTimeout: options.subrequestTimeout ?? 25_000,
+    batchTimeout: options.batchTimeout ?? 50_000,
+    maxResponseBytes: options.maxResponseBytes ?? 8 * 2 ** 20,
+    maxBatchResponseBytes: options.maxBatchResponseBytes ?? 32 * 2 ** 20,
+    maxInFlight: options.maxInFlight ?? 1000,
+    setCookie: options.setCookie ?? 'forward',
+    allow: options.allow ?? allowByConfig,
+    route: Object.freeze({ ...options.route })
+  }
+  if (resolved.maxInFlight < resolved.maxRequests) {
+    throw invalid('maxInFlight', `an integer from maxRequests, which is ${resolved.maxRequests}`, resolved.maxInFlight)
+  }
+  for (const name of reservedForRoute) {
+    if (Object.hasOwn(resolved.route, name)) throw invalid(`route.${name}`, 'left to the plugin', options.route![name as never])
+  }
+  const { schema } = resolved.route
+  if (schema !== undefined && Object.hasOwn(schema, 'body')) {
+    throw invalid('route.schema.body', 'left to the plugin', (schema as FastifySchema).body)
+  }
+  return Object.freeze(resolved)
+}
+
+function checkOption (name: string, value: unknown): void {
+  if (registerOptions.has(name)) return
+  if (!Object.hasOwn(checks, name)) throw invalid(name, 'left out, as there is no such option', value)
+  const [wanted, holds] = checks[name as keyof BatchOptions]
+  if (value !== undefined && !holds(value)) throw invalid(name, wanted, value)
+}
+
+function invalid (name: string, wanted: string, given: unknown): Error {
+  return new InvalidOptionError(name, wanted, excerpt(inspect(given, { depth: 1, breakLength: Infinity })))
+}
+
+function oneOf (...values: readonly string[]): Check {
+  return [values.map(value => `'${value}'`).join(' or '), value => values.includes(value as string)]
+}
+
+function isInteger (value: unknown, min: number, max: number): boolean {
+  return Number.isSafeInteger(value) && value as number >= min && value as number <= max
+}
+
+function isArrayOf (values: unknown, pattern: RegExp): boolean {
+  return Array.isArray(values) && values.every(value => typeof value === 'string' && pattern.test(value))
+}
+
+function isResponseStatus (value: unknown): boolean {
+  return isInteger(value, 200, 299) && value !== 204 && value !== 205
+}
+
+function isExecutor (value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const { name, perBatch, total, execute } = value as Record<keyof Executor, unknown>
+  return typeof name === 'string' && typeof execute === 'function' && [perBatch, total].every(isLimit)
+}
+
+function isLimit (value: unknown): boolean {
+  return value === Infinity || isInteger(value, 1, Infinity)
+}
+
+function lowerCase (names: readonly string[]): readonly string[] {
+  return Object.freeze(names.map(name => name.toLowerCase()))
+}

@@ -1,0 +1,98 @@
+import AjvCompiler from '@fastify/ajv-compiler'
+import type { FastifyInstance, FastifyPluginAsync, FastifySchemaCompiler } from 'fastify'
+import fp from 'fastify-plugin'
+import { createBatchHandler } from './batch-handler.ts'
+import { guardApp } from './dispatch/guard.ts'
+import { resolveOptions, type BatchOptions } from './options.ts'
+import { shareExecutor } from './shared-executor.ts'
+import { headerPolicy } from './subrequest/headers.ts'
+import { batchBody, batchResponse } from './wire/schema.ts'
+import { checkMediaType, compileBatchBody } from './wire/validate.ts'
+
+/** Adds a batch route to an app. It can be registered any number of times, in any context. */
+const fastifyBatch: FastifyPluginAsync<BatchOptions> = async (instance, given) => {
+  const options = resolveOptions(given)
+  const { maxRequests, defaultContentType } = options
+  const { onRequest = [], constraints, handlerTimeout, schema, ...route } = options.route
+  const root = rootOf(instance)
+  const executor = shareExecutor(options.executor)
+  const methods = new Set(['CONNECT'])
+  const routeName = instance.prefix + options.url + (constraints === undefined ? '' : ` ${JSON.stringify(constraints)}`)
+
+  const handler = createBatchHandler({
+    root,
+    route: routeName,
+    options,
+    executor,
+    rules: {
+      headerPolicy: headerPolicy(options.protectedHeaders, options.inheritHeaders),
+      defaultContentType,
+      methods,
+      requestIdHeader: instance.initialConfig.requestIdHeader as string | false
+    }
+  })
+  guardApp(root, routeName, options.allow)
+
+  instance.addHook('onReady', async () => {
+    for (const method of root.supportedMethods) methods.add(method)
+    await options.executor.start?.(root)
+  })
+  instance.addHook('preClose', async () => { handler.close() })
+  instance.addHook('onClose', async () => { await executor.release() })
+
+  // Whatever the app reads JSON with: a batch is read strictly.
+  const parseJson = instance.getDefaultJsonParser('error', 'error')
+  instance.removeAllContentTypeParsers()
+  instance.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    checkMediaType(request.headers['content-type']!)
+    parseJson(request, body as string, done)
+  })
+
+  instance.route({
+    ...route,
+    constraints,
+    handlerTimeout: handlerTimeout ?? longerThan(options.batchTimeout, instance),
+    method: 'POST',
+    url: options.url,
+    schema: {
+      summary: 'Several requests in one',
+      ...schema,
+      body: batchBody(maxRequests),
+      response: { [options.responseStatus]: batchResponse, ...schema?.response as object }
+    },
+    validatorCompiler: compileWith(compileBatchBody(maxRequests), instance),
+    // The answer is sent as text. This keeps the compiler of the app away from a schema that may be foreign to it.
+    serializerCompiler: () => JSON.stringify,
+    onRequest: [handler.onRequest, onRequest].flat(),
+    handler: handler.handle
+  })
+}
+
+export default fp(fastifyBatch, { fastify: '^5.8.3', name: 'fastify-batch-requests', encapsulate: true })
+
+/** Validates the body in our own way, and what else the user's schema has as the app does. */
+function compileWith (
+  validateBody: (body: unknown) => Error | undefined, instance: FastifyInstance
+): FastifySchemaCompiler<unknown> {
+  return definition => {
+    if (definition.httpPart === 'body') {
+      return body => {
+        const error = validateBody(body)
+        return error === undefined ? { value: body } : { error }
+      }
+    }
+    const compile = instance.validatorCompiler ?? AjvCompiler()(instance.getSchemas() as {}, { customOptions: {} })
+    return compile(definition as never)
+  }
+}
+
+/** A `handlerTimeout` of the app would take the answers of a batch away: its own deadline comes first. */
+function longerThan (batchTimeout: number, { initialConfig }: FastifyInstance): number | undefined {
+  const { handlerTimeout } = initialConfig as { handlerTimeout?: number }
+  return handlerTimeout ? batchTimeout + 1000 : undefined
+}
+
+function rootOf (instance: FastifyInstance): FastifyInstance {
+  const parent = Object.getPrototypeOf(instance)
+  return typeof parent.addHook === 'function' ? rootOf(parent) : instance
+}

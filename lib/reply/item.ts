@@ -1,0 +1,68 @@
+import { isUtf8 } from 'node:buffer'
+import { safeParse } from 'fast-content-type-parse'
+import type { Outcome } from '../run.ts'
+import type { Subresponse } from '../subresponse.ts'
+
+/** How answers are written, from the options. */
+export interface ItemSettings {
+  readonly durationHeader: string | false
+  readonly responseBody: 'string' | 'json'
+  /** Whether an answer shows its `set-cookie` headers. */
+  readonly exposeCookies: boolean
+}
+
+// Hop-by-hop (RFC 9110 section 7.6.1): they speak of a connection that an item does not have.
+const dropped = new Set(['connection', 'keep-alive', 'proxy-connection', 'trailer', 'transfer-encoding', 'upgrade'])
+
+/** Writes the answer to one item as JSON text. */
+export function writeItem ({ subresponse, duration }: Outcome, settings: ItemSettings): string {
+  const { status, reason, outcome } = subresponse
+  return `{"status_code":${status},"reason_phrase":${JSON.stringify(reason)}` +
+    `,"headers":{${writeHeaders(subresponse, duration, settings)}},${writeBody(subresponse, settings)}` +
+    (outcome === undefined ? '}' : `,"outcome":"${outcome}"}`)
+}
+
+/** Milliseconds as seconds, to the microsecond. */
+export function seconds (milliseconds: number): number {
+  return Math.round(milliseconds * 1000) / 1e6
+}
+
+function writeHeaders ({ headers }: Subresponse, duration: number, settings: ItemSettings): string {
+  const { durationHeader, exposeCookies } = settings
+  let text = ''
+  for (const name in headers) {
+    const value = headers[name]
+    if (value === undefined || dropped.has(name) || (name === 'set-cookie' && !exposeCookies)) continue
+    text += `${text && ','}${JSON.stringify(name)}:${JSON.stringify(value)}`
+  }
+  if (durationHeader === false) return text
+  return `${text}${text && ','}${JSON.stringify(durationHeader)}:${seconds(duration)}`
+}
+
+function writeBody (subresponse: Subresponse, { responseBody }: ItemSettings): string {
+  const { body } = subresponse
+  const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+  if (!isUtf8(bytes)) return `"body":"${bytes.toString('base64')}","body_encoding":"base64"`
+
+  const text = bytes.toString()
+  if (responseBody === 'string' || text === '' || !isJson(subresponse)) return `"body":${JSON.stringify(text)}`
+  // The text itself is put in, not what it parses to: numbers keep their digits, and nothing is printed twice.
+  // Parsing it is what makes that safe: text that is not one JSON value could end this answer and begin another.
+  return parses(text) ? `"body":${text}` : `"body":${JSON.stringify(text)},"body_encoding":"text"`
+}
+
+function isJson ({ headers }: Subresponse): boolean {
+  const contentType = headers['content-type']
+  if (typeof contentType !== 'string') return false
+  const { type } = safeParse(contentType)
+  return type === 'application/json' || type.endsWith('+json')
+}
+
+function parses (text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
