@@ -1,0 +1,91 @@
+// Who may import whom. A new file without a row fails, and a new arrow is a visible decision.
+import { readdirSync, readFileSync } from 'node:fs'
+import { posix } from 'node:path'
+import t from 'tap'
+
+const lib = new URL('../lib/', import.meta.url)
+
+const table: Record<string, readonly string[]> = {
+  // Leaves: imported by all, importing nothing of ours.
+  'diagnostics.ts': [],
+  'errors.ts': [],
+  'excerpt.ts': [],
+  'wire/schema.ts': [],
+
+  // Data goes down this list and never back up.
+  'wire/validate.ts': ['errors.ts', 'excerpt.ts', 'wire/schema.ts'],
+  'subrequest/url.ts': [],
+  'subrequest/headers.ts': ['errors.ts', 'excerpt.ts'],
+  'subrequest/body.ts': ['errors.ts', 'wire/schema.ts'],
+  'parent.ts': ['subrequest/headers.ts'],
+  'subrequest.ts': [
+    'errors.ts', 'excerpt.ts', 'parent.ts', 'subrequest/body.ts', 'subrequest/headers.ts', 'subrequest/url.ts', 'wire/schema.ts'
+  ],
+  'plan.ts': ['parent.ts', 'subrequest.ts', 'wire/schema.ts'],
+  'subresponse.ts': [],
+  'executor.ts': ['subrequest.ts', 'subresponse.ts'],
+  'execution.ts': ['executor.ts'],
+  'shared-executor.ts': ['executor.ts'],
+  'run.ts': [
+    'diagnostics.ts', 'errors.ts', 'execution.ts', 'plan.ts', 'shared-executor.ts', 'subrequest.ts', 'subresponse.ts'
+  ],
+  'dispatch/identity.ts': ['subrequest.ts'],
+  'dispatch/virtual-socket.ts': ['parent.ts'],
+  'dispatch/exchange.ts': [
+    'dispatch/identity.ts', 'dispatch/virtual-socket.ts', 'errors.ts', 'subrequest.ts', 'subresponse.ts'
+  ],
+  'dispatch/inject.ts': [
+    'dispatch/exchange.ts', 'dispatch/identity.ts', 'errors.ts', 'executor.ts', 'subrequest.ts', 'subresponse.ts'
+  ],
+  'dispatch/guard.ts': ['dispatch/exchange.ts', 'dispatch/identity.ts', 'errors.ts', 'subrequest.ts', 'subresponse.ts'],
+  'executors/in-process.ts': ['dispatch/inject.ts', 'errors.ts', 'executor.ts'],
+  'reply/item.ts': ['run.ts', 'subresponse.ts'],
+  'reply/json.ts': ['reply/item.ts', 'run.ts'],
+  'reply/set-cookie.ts': ['run.ts'],
+  'admission.ts': [],
+
+  // The wiring.
+  'options.ts': [
+    'dispatch/guard.ts', 'errors.ts', 'excerpt.ts', 'executor.ts', 'executors/in-process.ts', 'subrequest/headers.ts'
+  ],
+  'batch-handler.ts': [
+    'admission.ts', 'diagnostics.ts', 'dispatch/guard.ts', 'dispatch/identity.ts', 'errors.ts', 'options.ts', 'parent.ts', 'plan.ts',
+    'reply/item.ts', 'reply/json.ts', 'reply/set-cookie.ts', 'run.ts', 'shared-executor.ts', 'subrequest.ts', 'wire/schema.ts'
+  ],
+  'plugin.ts': [
+    'batch-handler.ts', 'dispatch/guard.ts', 'options.ts', 'shared-executor.ts', 'subrequest/headers.ts', 'wire/schema.ts',
+    'wire/validate.ts'
+  ],
+  'index.ts': [
+    'diagnostics.ts', 'dispatch/guard.ts', 'executor.ts', 'executors/in-process.ts', 'options.ts', 'parent.ts', 'plugin.ts',
+    'subrequest.ts', 'subrequest/headers.ts', 'subresponse.ts', 'wire/schema.ts'
+  ]
+}
+
+const files = readdirSync(lib, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts'))
+const source = (file: string) => readFileSync(new URL(file, lib), 'utf8')
+
+t.test('every file has its row, and imports what the row says', async t => {
+  t.strictSame(files.sort(), Object.keys(table).sort())
+  for (const file of files) {
+    const imports = [...source(file).matchAll(/from '(\.[^']*)'/g)].map(match => posix.join(posix.dirname(file), match[1]!))
+    t.strictSame([...new Set(imports)].sort(), [...table[file]!].sort(), file)
+  }
+})
+
+t.test('no file imports itself, by whatever way round', async t => {
+  const visit = (file: string, way: readonly string[]): void => {
+    if (way.includes(file)) t.fail([...way, file].join(' → '))
+    else for (const next of table[file]!) visit(next, [...way, file])
+  }
+  visit('index.ts', [])
+  t.pass('no cycles')
+})
+
+t.test('index only re-exports', async t => {
+  for (const line of source('index.ts').split('\n')) t.match(line, /^(export (type )?\{.*\} from '.*'|)$/)
+})
+
+t.test('no file is longer than 250 lines', async t => {
+  for (const file of files) t.ok(source(file).split('\n').length <= 251, file)
+})

@@ -1,0 +1,68 @@
+// The examples of the documents are run.
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import t from 'tap'
+import { listen, request, sendBatch, type Teardown } from './helper.ts'
+
+const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
+
+/** The code blocks of a page, by their language. */
+function blocks (page: string, language: string): string[] {
+  return [...read(page).matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\`$`, 'gms'))].map(match => match[1]!)
+}
+
+/** Runs an example as it is written, but for where it imports from and that it does not listen, and gives its app. */
+async function run (t: Teardown, code: string): Promise<FastifyInstance> {
+  const module = code
+    .replace("'fastify-batch-requests'", JSON.stringify(new URL('../lib/index.ts', import.meta.url).href))
+    .replace("'fastify'", JSON.stringify(import.meta.resolve('fastify')))
+    .replace(/^await app\.listen.*$/m, '')
+  const { app } = await import(`data:text/javascript,${encodeURIComponent(`${module}\nexport { app }`)}`)
+  t.teardown(() => app.close())
+  return app
+}
+
+t.test('the example of the README answers as the README says', async t => {
+  const [example] = blocks('README.md', 'js')
+  const app = await listen(await run(t, example!))
+
+  const curl = blocks('README.md', 'sh').find(block => block.startsWith('curl'))!
+  const { items, headers } = {
+    items: JSON.parse(/-d '(.*)'/s.exec(curl)![1]!).batch,
+    headers: Object.fromEntries([...curl.matchAll(/-H '([^:]*): ([^']*)'/g)].map(([, name, value]) => [name, value]))
+  }
+  const { status, json } = await sendBatch(app, items, { headers })
+  t.equal(status, 200)
+  const shown = JSON.parse(blocks('README.md', 'json')[0]!)
+  t.strictSame(withoutDurations(json), withoutDurations(shown))
+})
+
+t.test('the executor of docs/executors.md works', async t => {
+  const upstream = createServer((incoming, response) => {
+    response.writeHead(203, { 'x-upstream': 'yes' }).end(`${incoming.method} ${incoming.url}`)
+  })
+  upstream.listen(0, '127.0.0.1')
+  await once(upstream, 'listening')
+  t.teardown(() => { upstream.close() })
+  process.env.UPSTREAM = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`
+
+  const example = blocks('docs/executors.md', 'js').find(block => block.includes('const upstream'))!
+  const app = await listen(await run(t, example))
+  const { batch } = await sendBatch(app, [{ method: 'get', url: '/a?b' }, { method: 'post', url: '/c', body: {} }])
+  t.match(batch, [
+    { status_code: 203, headers: { 'x-upstream': 'yes' }, body: 'GET /a?b' }, { status_code: 203, body: 'POST /c' }
+  ])
+})
+
+t.test('the example of docs/options.md registers', async t => {
+  const [example] = blocks('docs/options.md', 'js')
+  const app = await listen(await run(t, example!))
+  t.equal((await request(app, { method: 'POST', path: '/v1/batch' })).status, 400)
+})
+
+function withoutDurations ({ batch }: { batch: Array<{ headers: Record<string, unknown> }> }) {
+  return batch.map(answer => ({ ...answer, headers: { ...answer.headers, 'batch_requests.duration': 'some' } }))
+}

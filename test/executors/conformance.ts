@@ -1,0 +1,107 @@
+import Fastify, { type FastifyInstance } from 'fastify'
+import t from 'tap'
+import batch, { type BatchOptions, type Executor } from '../../lib/index.ts'
+import { listen, sendBatch, type Answered, type Teardown } from '../helper.ts'
+import { conformanceApp } from './conformance-app.ts'
+
+/**
+ * What every executor must do that runs subrequests in a Fastify app.
+ * To hold one to it: let it run `conformanceApp`, and call this in a test file of its own.
+ */
+export function testConformance (name: string, makeExecutor: () => Executor): void {
+  const get = (url: string) => ({ method: 'get', url })
+
+  async function run (
+    t: Teardown, items: object[], options: BatchOptions = {}, headers: Record<string, string> = {}
+  ): Promise<Answered['batch']> {
+    const app: FastifyInstance = Fastify()
+    app.register(conformanceApp)
+    app.register(batch, { executor: makeExecutor(), durationHeader: false, ...options })
+    t.teardown(() => app.close())
+    await listen(app)
+    const { batch: answers, status } = await sendBatch(app, items, { headers, localAddress: '127.0.0.3' })
+    if (status !== 200) throw new Error(`the batch was answered ${status}`)
+    return answers
+  }
+
+  t.test(`${name}: answers are those of the app, one for each item, in order`, async t => {
+    const answers = await run(t, [
+      get('/text'), { method: 'post', url: '/echo', body: { a: [1, null] } }, get('/nowhere'), { method: 'delete', url: '/nothing' },
+      { method: 'head', url: '/text' }, get('/throw')
+    ])
+    t.match(answers, [
+      { status_code: 200, reason_phrase: 'OK', headers: { 'content-type': 'text/plain; charset=utf-8', 'x-app': 'yes' }, body: 'täxt' },
+      { status_code: 200, headers: { 'content-type': 'application/json; charset=utf-8' }, body: '{"a":[1,null]}' },
+      { status_code: 404 },
+      { status_code: 204, reason_phrase: 'No Content', body: '' },
+      { status_code: 200, headers: { 'content-length': '5' }, body: '' },
+      { status_code: 422, body: /"message":"thrown"/ }
+    ])
+  })
+
+  t.test(`${name}: bytes cross both ways unchanged`, async t => {
+    const bytes = Buffer.from(Array.from({ length: 256 }, (_, i) => i))
+    const [answer] = await run(t, [{
+      method: 'post',
+      url: '/echo',
+      headers: { 'content-type': 'application/octet-stream' },
+      body: bytes.toString('base64'),
+      body_encoding: 'base64'
+    }])
+    t.match(answer, { body: bytes.toString('base64'), body_encoding: 'base64' })
+  })
+
+  t.test(`${name}: a header that is sent twice stays two`, async t => {
+    const [answer] = await run(t, [get('/cookies')], { setCookie: 'expose' })
+    t.strictSame(answer!.headers['set-cookie'], ['a=1', 'b=2; HttpOnly'])
+  })
+
+  t.test(`${name}: the app sees who is calling`, async t => {
+    const [answer] = await run(t, [{ ...get('/who?x=\'1\''), headers: { 'x-own': 'item' } }], {}, {
+      host: 'app.example', authorization: 'Bearer 1', cookie: 'c=1'
+    })
+    t.strictSame(JSON.parse(answer!.body), {
+      ip: '127.0.0.3',
+      host: 'app.example',
+      protocol: 'http',
+      url: '/who?x=\'1\'',
+      authorization: 'Bearer 1',
+      cookie: 'c=1',
+      own: 'item',
+      batch: { requestId: 'req-1', index: 0, size: 1 }
+    })
+  })
+
+  t.test(`${name}: an empty body is one, and no body is none`, async t => {
+    const headers = { 'content-type': 'application/octet-stream' }
+    const answers = await run(t, [{ method: 'post', url: '/length', body: '', headers }, { method: 'post', url: '/length' }])
+    t.strictSame(answers.map(answer => answer.body), ['0', 'none'])
+  })
+
+  t.test(`${name}: what does not answer in time is 504, and the others are answered`, async t => {
+    const answers = await run(t, [get('/never'), get('/text'), { method: 'post', url: '/never', body: {} }], { subrequestTimeout: 300 })
+    t.strictSame(answers.map(answer => [answer.status_code, answer.outcome]), [
+      [504, 'unknown'], [200, undefined], [504, 'unknown']
+    ])
+  })
+
+  t.test(`${name}: a connection that is reset is 502`, async t => {
+    const answers = await run(t, [get('/reset'), get('/text')])
+    t.match(answers, [{ status_code: 502, outcome: 'unknown' }, { status_code: 200 }])
+  })
+
+  t.test(`${name}: an informational status is no answer`, async t => {
+    const [answer] = await run(t, [get('/informational')])
+    t.match(answer, { status_code: 502, body: /FST_BATCH_INVALID_STATUS/ })
+  })
+
+  t.test(`${name}: an answer that is too large is 502`, async t => {
+    const answers = await run(t, [get('/large'), get('/endless'), get('/text')], { maxResponseBytes: 100_000 })
+    t.match(answers, [{ status_code: 502 }, { status_code: 502, body: /FST_BATCH_RESPONSE_TOO_LARGE/ }, { status_code: 200 }])
+  })
+
+  t.test(`${name}: no batch inside a batch, and no route that is taken out`, async t => {
+    const answers = await run(t, [{ method: 'post', url: '/batch', body: { batch: [get('/text')] } }, get('/closed')])
+    t.match(answers, [{ status_code: 400, body: /FST_BATCH_NESTED/ }, { status_code: 403, body: /FST_BATCH_ROUTE_NOT_ALLOWED/ }])
+  })
+}

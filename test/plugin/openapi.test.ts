@@ -1,0 +1,35 @@
+import swagger from '@fastify/swagger'
+import { Validator } from '@seriousme/openapi-schema-validator'
+import Fastify from 'fastify'
+import t from 'tap'
+import batch from '../../lib/index.ts'
+
+for (const openapi of ['3.0.3', '3.1.0']) {
+  t.test(`the batch route is in a valid OpenAPI ${openapi} document`, async t => {
+    const app = Fastify()
+    t.teardown(() => app.close())
+    await app.register(swagger, { openapi: { openapi, info: { title: 'test', version: '1' } } })
+    app.register(batch, { maxRequests: 7, responseStatus: 207, route: { schema: { tags: ['batch'], description: 'own words' } } })
+    await app.ready()
+    const document = app.swagger() as any
+
+    const result = await new Validator().validate(JSON.parse(JSON.stringify(document)))
+    t.strictSame(result.errors, undefined)
+    t.ok(result.valid)
+
+    const operation = document.paths['/batch'].post
+    t.match(operation, { summary: 'Several requests in one', description: 'own words', tags: ['batch'] })
+    const media = operation.requestBody.content['application/json']
+    const item = media.schema.properties.batch.items
+    t.match(media.schema.properties.batch, { type: 'array', minItems: 1, maxItems: 7 })
+    t.strictSame(Object.keys(item.properties), ['method', 'url', 'headers', 'body', 'body_encoding'])
+    t.strictSame(item.required, ['method', 'url'])
+    t.equal(media.example.batch.length, 2)
+
+    const answer = operation.responses['207'].content['application/json']
+    t.strictSame(Object.keys(answer.schema.properties.batch.items.properties), [
+      'status_code', 'reason_phrase', 'headers', 'body', 'body_encoding', 'outcome'
+    ])
+    t.equal(answer.example.batch[0].body, 'Success!')
+  })
+}

@@ -1,0 +1,131 @@
+import { Agent } from 'node:http'
+import http2 from 'node:http2'
+import type { AddressInfo } from 'node:net'
+import Fastify from 'fastify'
+import t from 'tap'
+import batch, { concurrent } from '../../lib/index.ts'
+import { build, latch, listen, sendBatch } from '../helper.ts'
+
+const get = (url: string) => ({ method: 'get', url })
+
+t.test('close in the middle of a batch answers every item', async t => {
+  for (const options of [{}, { executor: concurrent({ limit: 2 }) }]) {
+    const running = 'executor' in options ? 2 : 1
+    const app = build(t, options)
+    const started = latch()
+    const closing = latch()
+    let count = 0
+    app.addHook('preClose', async () => { closing.open() })
+    app.get('/wait', async () => {
+      if (++count === running) started.open()
+      await closing.promise
+      return 'finished'
+    })
+    await listen(app)
+
+    const agent = new Agent({ keepAlive: true })
+    t.teardown(() => { agent.destroy() })
+    const answered = sendBatch(app, Array(4).fill(get('/wait')), { agent })
+    await started.promise
+    await app.close()
+
+    const { status, headers, batch } = await answered
+    t.equal(status, 200)
+    t.equal(headers.connection, 'close', 'so that a connection kept alive does not hold the close back')
+    t.strictSame(batch.slice(0, running).map(answer => answer.body), Array(running).fill('finished'))
+    for (const answer of batch.slice(running)) {
+      t.match(answer, { status_code: 503, outcome: 'not_started' })
+      t.strictSame(JSON.parse(answer.body), {
+        statusCode: 503, code: 'FST_BATCH_CLOSING', error: 'Service Unavailable', message: 'the server is closing'
+      })
+    }
+  }
+})
+
+t.test('a hook that closes before ours cannot make an item hang', async t => {
+  const closed = latch()
+  const app = build(t, { executor: concurrent({ limit: 1 }) })
+  const started = latch()
+  app.get('/close', async () => {
+    started.open()
+    app.close().then(() => { closed.open() })
+    await new Promise(setImmediate)
+    return 'closing'
+  })
+  app.get('/', async () => 'x')
+  await listen(app)
+  const { batch } = await sendBatch(app, [get('/close'), get('/')])
+  t.strictSame(batch.map(answer => [answer.status_code, answer.outcome]), [[200, undefined], [503, 'not_started']])
+  await closed.promise
+})
+
+t.test('while the app closes, inject refuses what our own hook has not heard of yet', async t => {
+  const app = Fastify()
+  const slow = latch()
+  const closing = latch()
+  app.addHook('preClose', async () => {
+    closing.open()
+    await slow.promise
+  })
+  app.register(batch)
+  const started = latch()
+  app.get('/wait', async () => {
+    started.open()
+    await closing.promise
+    return 'finished'
+  })
+  await listen(app)
+  const answered = sendBatch(app, [get('/wait'), get('/wait')])
+  await started.promise
+  const closed = app.close()
+  const { batch: answers } = await answered
+  t.strictSame(answers.map(answer => [answer.status_code, answer.outcome]), [[200, undefined], [503, 'not_started']])
+  slow.open()
+  await closed
+})
+
+t.test('over HTTP/2 there is no connection header to send', async t => {
+  const app = build(t, {}, { http2: true } as {})
+  const started = latch()
+  const closing = latch()
+  app.addHook('preClose', async () => { closing.open() })
+  app.get('/wait', async () => {
+    started.open()
+    await closing.promise
+    return 'finished'
+  })
+  await listen(app)
+  const session = http2.connect(`http://127.0.0.1:${(app.server.address() as AddressInfo).port}`)
+  const stream = session.request({ ':method': 'POST', ':path': '/batch', 'content-type': 'application/json' })
+  stream.end(JSON.stringify({ batch: [get('/wait'), get('/wait')] }))
+  await started.promise
+  const closed = app.close()
+  let text = ''
+  for await (const chunk of stream.setEncoding('utf8')) text += chunk
+  t.strictSame(JSON.parse(text).batch.map((answer: { status_code: number }) => answer.status_code), [200, 503])
+  session.close()
+  await closed
+})
+
+t.test('a batch that arrives when the app is closing starts nothing', async t => {
+  const arrived = latch()
+  const closing = latch()
+  let runs = 0
+  const app = build(t, {
+    route: {
+      preHandler: async () => {
+        arrived.open()
+        await closing.promise
+      }
+    }
+  })
+  // In a plugin that comes after ours, so that ours has heard of it before.
+  app.register(async plugin => { plugin.addHook('preClose', async () => { closing.open() }) })
+  app.get('/', async () => { runs++ })
+  await listen(app)
+  const answered = sendBatch(app, [get('/'), get('/')])
+  await arrived.promise
+  await app.close()
+  t.strictSame((await answered).batch.map(answer => answer.status_code), [503, 503])
+  t.equal(runs, 0)
+})

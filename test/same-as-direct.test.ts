@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict'
+import { Agent } from 'node:http'
+import fc from 'fast-check'
+import t from 'tap'
+import batch, { concurrent, sequential, type BatchItem, type BatchItemResponse } from '../lib/index.ts'
+import { buildRealisticApp } from './fixtures/app.ts'
+import { listen, request, sendBatch, type Response } from './helper.ts'
+
+// What an answer that came over a socket of its own has otherwise. docs/dispatch.md names them.
+const differences = new Set(['connection', 'keep-alive', 'transfer-encoding', 'date'])
+
+const paths = [
+  '/echo', '/users/1', '/users/%2F', '/users/a%20b', '/users', '/redirect', '/cookies', '/cookie', '/twice', '/text',
+  '/empty', '/null', '/number', '/not-json', '/problem', '/binary', '/latin1', '/stream', '/teapot', '/throw',
+  '/throw-null', '/raw', '/etag', '/admin/', '/admin/throw', '/admin/settings', '/admin/nowhere', '/nowhere', '/', '/ADMIN/'
+]
+const characters = [...'abcXYZ019-._~!$&\'()*+,;=:@/?[]^|%20']
+
+const urlCharacters = fc.string({ unit: fc.constantFrom(...characters), maxLength: 12 })
+const url = fc.oneof(
+  { weight: 4, arbitrary: fc.constantFrom(...paths) },
+  { weight: 4, arbitrary: fc.tuple(fc.constantFrom(...paths), urlCharacters).map(([path, query]) => `${path}?${query}`) },
+  { weight: 1, arbitrary: urlCharacters.map(path => `/${path.replace(/^\/+/, '')}`) }
+).filter(url => !/^[^?]*\/(\.|%2e){1,2}([/?]|$)/i.test(url))
+
+const headerValue = fc.string({ unit: 'grapheme-ascii', maxLength: 20 })
+const headers = fc.record({
+  authorization: fc.constantFrom('Bearer secret', 'Bearer wrong'),
+  accept: fc.constantFrom('application/json', 'text/html'),
+  'X-Custom': headerValue,
+  'x-empty': fc.constant(''),
+  'x-reject': fc.constant('please'),
+  'if-none-match': fc.constantFrom('"other"', '*'),
+  'user-agent': headerValue.filter(value => value.trim() !== '')
+}, { requiredKeys: [] })
+
+const body: fc.Arbitrary<Pick<BatchItem, 'body' | 'body_encoding'> & { headers?: Record<string, string> }> = fc.oneof(
+  fc.constant({}),
+  fc.json().map(body => ({ body })),
+  fc.string({ unit: 'grapheme' }).map(body => ({ body, headers: { 'content-type': 'text/plain' } })),
+  fc.constant({ body: 'a,b\nc,d', headers: { 'Content-Type': 'text/csv' } }),
+  fc.constant({ body: 'a=b&c=d&c=e', headers: { 'content-type': 'application/x-www-form-urlencoded' } }),
+  fc.constant({ body: 'x', headers: { 'content-type': 'application/unheard-of' } }),
+  fc.jsonValue().filter(value => typeof value !== 'string').map(body => ({ body })),
+  fc.uint8Array({ maxLength: 40 }).map(bytes => ({
+    body: Buffer.from(bytes).toString('base64'),
+    body_encoding: 'base64' as const,
+    headers: { 'content-type': 'application/octet-stream' }
+  }))
+)
+const item: fc.Arbitrary<BatchItem> = fc.record({
+  method: fc.constantFrom('GET', 'get', 'HEAD', 'POST', 'Put', 'PATCH', 'DELETE', 'OPTIONS'),
+  url,
+  headers,
+  body
+}).map(({ method, url, headers, body: { headers: bodyHeaders, ...rest } }) => ({
+  method, url, headers: { ...headers, ...bodyHeaders }, ...rest
+}))
+
+const inherited = fc.record({
+  authorization: fc.constantFrom('Bearer secret', 'Basic Zm9v'),
+  cookie: fc.constantFrom('a=b', 'a=b; c="d e"'),
+  'accept-language': fc.constant('de, en;q=0.5'),
+  'user-agent': fc.constant('same/1.0'),
+  'x-forwarded-for': fc.constantFrom('192.0.2.1', '192.0.2.1, 198.51.100.7'),
+  'x-forwarded-host': fc.constant('elsewhere.example'),
+  'x-forwarded-proto': fc.constant('https'),
+  origin: fc.constant('https://app.example')
+}, { requiredKeys: [] })
+
+for (const [name, executor, trustProxy] of [
+  ['sequential', sequential(), false], ['concurrent', concurrent({ limit: 4 }), true]
+] as const) {
+  t.test(`a subrequest is answered as the same request sent directly: ${name}`, async t => {
+    const app = buildRealisticApp({ trustProxy })
+    app.register(batch, { executor, durationHeader: false, setCookie: 'expose' })
+    await listen(app)
+    const agent = new Agent({ keepAlive: true })
+    t.teardown(() => {
+      agent.destroy()
+      return app.close()
+    })
+
+    const items = fc.array(item, { minLength: 1, maxLength: 8 })
+    await fc.assert(fc.asyncProperty(items, inherited, async (items, inherited) => {
+      const { status, batch } = await sendBatch(app, items, { headers: inherited, agent })
+      assert.equal(status, 200)
+      for (const [index, item] of items.entries()) {
+        const direct = await request(app, directly(item, inherited, agent))
+        assert.deepEqual(normalizeItem(batch[index]!), normalizeDirect(direct))
+      }
+    }), { numRuns: 600, seed: 20261122 })
+  })
+}
+
+/** The request that a client would have sent instead of the item. */
+function directly (item: BatchItem, inherited: object, agent: Agent) {
+  const { method, url, headers = {}, body, body_encoding: encoding } = item
+  const bytes = body === undefined
+    ? undefined
+    : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body), encoding ?? 'utf8')
+  const own = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value.trim()])
+  return {
+    method: method.toUpperCase(),
+    path: url,
+    headers: {
+      ...inherited,
+      ...bytes && { 'content-type': 'application/json', 'content-length': bytes.length },
+      ...Object.fromEntries(own)
+    },
+    body: bytes,
+    agent
+  }
+}
+
+function normalizeItem (answer: BatchItemResponse) {
+  const headers = Object.entries(answer.headers).map(([name, value]) => [name, [value].flat()] as const)
+  return {
+    status: answer.status_code,
+    reason: answer.reason_phrase,
+    headers: Object.fromEntries(headers.filter(([name]) => !differences.has(name))),
+    body: Buffer.from(answer.body as string, answer.body_encoding === 'base64' ? 'base64' : 'utf8').toString('latin1')
+  }
+}
+
+function normalizeDirect ({ status, reason, rawHeaders, body }: Response) {
+  const headers: Record<string, string[]> = {}
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]!.toLowerCase()
+    if (!differences.has(name)) (headers[name] ??= []).push(rawHeaders[i + 1]!)
+  }
+  return { status, reason, headers, body: body.toString('latin1') }
+}

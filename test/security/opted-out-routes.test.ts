@@ -1,0 +1,97 @@
+// What may be batched is decided on the route that was matched, never on the url that was sent.
+import Fastify from 'fastify'
+import t from 'tap'
+import batch from '../../lib/index.ts'
+import { build, injectBatch } from '../helper.ts'
+
+const get = (url: string) => ({ method: 'get', url })
+
+t.test('config.batch false takes a route out, however its url is spelled', async t => {
+  const app = Fastify({
+    routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, caseSensitive: false },
+    rewriteUrl: ({ url }) => url === '/alias' ? '/admin/secret' : url!
+  })
+  t.teardown(() => app.close())
+  let reached = 0
+  app.register(async child => {
+    child.get('/secret', { config: { batch: false } }, async () => { reached++ })
+    child.all('/all/:name', { config: { batch: false } }, async () => { reached++ })
+    child.get('/open', async () => 'open')
+  }, { prefix: '/admin' })
+  app.register(batch)
+
+  for (const url of [
+    '/admin/secret', '/admin/secret/', '/admin//secret', '/ADMIN/Secret', '/admin/%73ecret', '/admin/secret?x', '/%61dmin/secret', '/alias',
+    '/admin/all/x', '/admin/all/%2e%2e', '/admin/all/a%2fb'
+  ]) {
+    const { status, batch } = await injectBatch(app, [get(url), get('/admin/open')])
+    if (status === 400) continue // a dot segment
+    t.match(batch[0], { status_code: 403, reason_phrase: 'Forbidden' }, url)
+    t.match(JSON.parse(batch[0]!.body), { code: 'FST_BATCH_ROUTE_NOT_ALLOWED', message: /^route GET \/admin\/(secret|all\/:name) may not be batched$/ })
+    t.equal(batch[1]!.body, 'open')
+  }
+  for (const url of ['/x/../admin/secret', '/admin/./secret', '/admin\\secret', '/admin/secret#', '/admin/sec\tret']) {
+    t.equal((await injectBatch(app, [get(url)])).status, 400, url)
+  }
+  t.equal(reached, 0)
+  t.equal((await app.inject('/admin/secret')).statusCode, 200, 'alone it is reached')
+})
+
+t.test('the HEAD route that Fastify adds is out as well', async t => {
+  const app = build(t, {}, { exposeHeadRoutes: true })
+  app.get('/', { config: { batch: false } }, async () => 'x')
+  const { batch } = await injectBatch(app, [{ method: 'head', url: '/' }])
+  t.equal(batch[0]!.status_code, 403)
+})
+
+t.test('allow decides instead, and sees the matched route', async t => {
+  const app = build(t, {
+    allow: ({ url, method, config }) => url === '/users/:id' && method === 'GET' && (config as { open?: boolean }).open === true
+  })
+  app.get('/users/:id', { config: { open: true, batch: false } as object }, async () => 'user')
+  app.put('/users/:id', { config: { open: true } as object }, async () => 'put')
+  app.get('/other', async () => 'other')
+  const { batch } = await injectBatch(app, [get('/users/1'), { method: 'put', url: '/users/1' }, get('/other'), get('/nowhere')])
+  t.strictSame(batch.map(answer => answer.status_code), [200, 403, 403, 404])
+})
+
+t.test('an allow that throws keeps the route closed', async t => {
+  const app = build(t, { allow: () => { throw new Error('broken') } })
+  let reached = 0
+  app.get('/', async () => { reached++ })
+  const { batch } = await injectBatch(app, [get('/')])
+  t.equal(batch[0]!.status_code, 500)
+  t.equal(reached, 0)
+})
+
+t.test('the refusal keeps its shape, whatever error handler the app has', async t => {
+  const app = build(t)
+  app.setErrorHandler((_error, _request, reply) => { reply.code(200).send('fine') })
+  app.get('/', { config: { batch: false } }, async () => 'x')
+  const { batch } = await injectBatch(app, [get('/')])
+  t.match(batch[0], { status_code: 403, headers: { 'content-type': 'application/json; charset=utf-8' } })
+})
+
+t.test('hooks of the app see the refusal as an answer like others', async t => {
+  const app = build(t)
+  const statuses: number[] = []
+  app.addHook('onResponse', async (request, reply) => { if (request.batch !== null) statuses.push(reply.statusCode) })
+  app.get('/', { config: { batch: false } }, async () => 'x')
+  await injectBatch(app, [get('/')])
+  t.strictSame(statuses, [403])
+})
+
+t.test('if inject changes, subrequests are refused rather than let past the guard', async t => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  app.addHook('onRequest', async request => {
+    // As if inject no longer kept what it is given.
+    if (request.url === '/hidden') delete (request.raw as { _lightMyRequest?: unknown })._lightMyRequest
+  })
+  app.register(batch)
+  let reached = 0
+  app.get('/hidden', { config: { batch: false } }, async () => { reached++ })
+  const { batch: [answer] } = await injectBatch(app, [get('/hidden')])
+  t.match(JSON.parse(answer!.body), { statusCode: 500, code: 'FST_BATCH_UNSUPPORTED_INJECT' })
+  t.equal(reached, 0)
+})
