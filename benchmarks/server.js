@@ -1,0 +1,31 @@
+// The server under load: one small route, a batch route as people write it by hand, and this plugin.
+// Started by the benchmarks as a child process, on a core of its own.
+import { setTimeout as sleep } from 'node:timers/promises'
+import Fastify from 'fastify'
+import batch, { concurrent } from '../dist/index.js'
+
+const app = Fastify({ bodyLimit: 2 ** 24 })
+
+const schema = { response: { 200: { type: 'object', properties: { id: { type: 'integer' }, name: { type: 'string' } } } } }
+app.get('/users/:id', { schema }, async request => ({ id: Number(request.params.id), name: 'Ada Lovelace' }))
+app.post('/users', async request => request.body)
+app.get('/slow', { schema }, async () => {
+  await sleep(1)
+  return { id: 1, name: 'Ada Lovelace' }
+})
+
+app.post('/by-hand', async request => {
+  const answers = await Promise.all(request.body.batch.map(item => app.inject(item)))
+  return {
+    batch: answers.map(answer => ({ status_code: answer.statusCode, headers: answer.headers, body: answer.payload }))
+  }
+})
+
+app.register(batch, { url: '/sequential', maxRequests: 1000, maxInFlight: 100_000 })
+app.register(batch, { url: '/concurrent', maxRequests: 1000, maxInFlight: 100_000, executor: concurrent() })
+
+await app.listen({ port: 0, host: '127.0.0.1' })
+process.send({ port: app.server.address().port })
+
+process.on('message', () => { process.send({ cpu: process.cpuUsage() }) })
+process.once('disconnect', () => { process.exit() })
