@@ -1,13 +1,12 @@
 // Loads one route of benchmarks/server.js for a while and measures it from both ends.
-import { fork } from 'node:child_process'
+import { execFileSync, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { execFileSync } from 'node:child_process'
 import autocannon from 'autocannon'
 
-/** Starts the server on core 0, and moves this process, which makes the load, to core 1. */
-export async function startServer () {
+/** Starts a server on core 0, and moves this process, which makes the load, to core 1. */
+async function startServer () {
   pin(process.pid, 1)
-  const server = fork(new URL('./server.js', import.meta.url), { execArgv: [] })
+  const server = fork(new URL('./server.js', import.meta.url))
   pin(server.pid, 0)
   const [{ port }] = await once(server, 'message')
   return {
@@ -29,28 +28,59 @@ function pin (pid, core) {
   }
 }
 
-/** @returns subrequests per second, milliseconds at p50 and p99, and server CPU in microseconds per subrequest */
-export async function load (server, { path, method = 'POST', items, body, seconds }) {
+/** Gives subrequests per second, milliseconds at p50 and p99, and server CPU in microseconds per subrequest. */
+async function load ({ server, path, items, seconds }) {
   const before = await server.cpu()
-  const result = await autocannon({
+  const times = []
+  const run = autocannon({
     url: server.origin + path,
-    method,
-    body: body && JSON.stringify(body),
-    headers: body && { 'content-type': 'application/json' },
+    ...items === undefined ? {} : batchOf(items),
     connections: 10,
     duration: seconds
   })
-  const cpu = await server.cpu() - before
-  if (result.non2xx + result.errors > 0) throw new Error(`${path}: ${result.non2xx} refused, ${result.errors} failed`)
-  const subrequests = result.requests.total * items
+  run.on('response', (client, status, bytes, time) => { times.push(time) })
+  const { requests, duration, non2xx, errors } = await run
+  if (non2xx + errors > 0) throw new Error(`${path}: ${non2xx} refused, ${errors} failed`)
+
+  const subrequests = requests.total * (items ?? 1)
+  times.sort((a, b) => a - b)
   return {
-    perSecond: subrequests / result.duration,
-    p50: result.latency.p50,
-    p99: result.latency.p99,
-    cpu: cpu / subrequests
+    perSecond: subrequests / duration,
+    p50: times[Math.floor(times.length * 0.5)],
+    p99: times[Math.floor(times.length * 0.99)],
+    cpu: (await server.cpu() - before) / subrequests
   }
 }
 
-export function median (values) {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]
+function batchOf (items) {
+  const batch = Array.from({ length: items }, (_, id) => ({ method: 'GET', url: `/users/${id}` }))
+  return {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'user-agent': 'autocannon' },
+    body: JSON.stringify({ batch })
+  }
+}
+
+/**
+ * Measures targets in turns, round after round: what else the machine does meets all of them. The first round warms up
+ * and is not counted. Each target has a server of its own, so that what one does to the heap and to the compiled code
+ * is not paid by another; those whose turn it is not do nothing.
+ * @returns one array of results for each target
+ */
+export async function alternate (targets, { rounds, seconds }) {
+  const servers = await Promise.all(targets.map(startServer))
+  const results = targets.map(() => [])
+  for (let round = -1; round < rounds; round++) {
+    for (const [index, target] of targets.entries()) {
+      const result = await load({ ...target, server: servers[index], seconds })
+      if (round >= 0) results[index].push(result)
+    }
+  }
+  for (const server of servers) server.stop()
+  return results
+}
+
+/** Gives the median of a figure over all rounds. */
+export function median (results, figure) {
+  return results.map(figure).toSorted((a, b) => a - b)[Math.floor(results.length / 2)]
 }

@@ -1,6 +1,5 @@
 // The server under load: one small route, a batch route as people write it by hand, and this plugin.
 // Started by the benchmarks as a child process, on a core of its own.
-import { setTimeout as sleep } from 'node:timers/promises'
 import Fastify from 'fastify'
 import batch, { concurrent } from '../dist/index.js'
 
@@ -8,11 +7,6 @@ const app = Fastify({ bodyLimit: 2 ** 24 })
 
 const schema = { response: { 200: { type: 'object', properties: { id: { type: 'integer' }, name: { type: 'string' } } } } }
 app.get('/users/:id', { schema }, async request => ({ id: Number(request.params.id), name: 'Ada Lovelace' }))
-app.post('/users', async request => request.body)
-app.get('/slow', { schema }, async () => {
-  await sleep(1)
-  return { id: 1, name: 'Ada Lovelace' }
-})
 
 app.post('/by-hand', async request => {
   const answers = await Promise.all(request.body.batch.map(item => app.inject(item)))

@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events'
 import { ServerResponse, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyError } from 'fastify'
@@ -21,7 +22,7 @@ interface InjectedRequest extends IncomingMessage {
 }
 
 interface InjectedResponse extends ServerResponse {
-  _lightMyRequest?: { headers: object, trailers: object }
+  _lightMyRequest?: { headers: object, trailers: object, onEndSuccess?: (response: unknown) => void }
   [kExchange]?: Exchange
 }
 
@@ -41,6 +42,9 @@ export class Exchange {
   #response: ServerResponse | undefined
   #aborted = false
 
+  /** The answer that the app completed, or `undefined` if it did so before the root hook was reached. */
+  subresponse: Subresponse | undefined
+
   /** Why there is no answer, if the plugin itself broke it off. */
   failure: FastifyError | undefined
 
@@ -58,14 +62,6 @@ export class Exchange {
     if (isLightMyRequest === undefined) return undefined
     if (injected?.simulate === undefined) throw new UnsupportedInjectError()
     return injected.simulate instanceof Exchange ? injected.simulate : undefined
-  }
-
-  /** The answer that the app completed, or `undefined` if it did so before the root hook was reached. */
-  get subresponse (): Subresponse | undefined {
-    if (this.#response === undefined) return undefined
-    const { statusCode: status, statusMessage: reason } = this.#response
-    const body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks)
-    return { status, reason, headers: toStrings(this.#response.getHeaders()), body }
   }
 
   /**
@@ -108,6 +104,25 @@ export class Exchange {
     return true
   }
 
+  /**
+   * Keeps the answer, and lets go of the rest. Every request that inject makes survives in the heap until the next full
+   * collection (V8 keeps the accessor that inject gives it among the old objects). What hangs on it, would as well.
+   */
+  complete (): Subresponse {
+    const request = this.#request!
+    const response = this.#response!
+    const { statusCode: status, statusMessage: reason } = response
+    const body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks)
+    this.subresponse = { status, reason, headers: toStrings(response.getHeaders()), body }
+
+    this.#chunks.length = 0
+    this.#request = this.#response = undefined
+    if (response.socket !== null) response.detachSocket(response.socket)
+    removeFirstListener(request, 'error')
+    removeFirstListener(request, 'close')
+    return this.subresponse
+  }
+
   #close (): void {
     const request = this.#request
     if (request === undefined || request.aborted) return
@@ -138,15 +153,26 @@ function restoreHeaders (request: IncomingMessage, { headers }: Subrequest): voi
 
 /**
  * Makes the response leave its answer with the exchange. What inject does with it instead is more work (it looks for
- * three headers with regular expressions, and copies and decodes the body), and has no limit.
+ * three headers with regular expressions, copies and decodes the body, and keeps all of it as `complete` says), and has
+ * no limit.
  */
 function takeOver (response: InjectedResponse, exchange: Exchange): void {
+  const { onEndSuccess } = response._lightMyRequest!
+  if (onEndSuccess === undefined) throw new UnsupportedInjectError()
+  removeFirstListener(response, 'finish')
+  response.once('finish', () => { onEndSuccess(exchange.complete()) })
   response.detachSocket(response.socket!)
   response.assignSocket(response.req.socket)
   response.writeHead = ServerResponse.prototype.writeHead
   response.write = write as ServerResponse['write']
   response._lightMyRequest = { headers: {}, trailers: {} }
   response[kExchange] = exchange
+}
+
+/** Removes the listener that inject has added, before anyone else could. */
+function removeFirstListener (emitter: EventEmitter, event: string): void {
+  const [listener] = emitter.listeners(event)
+  if (listener !== undefined) emitter.removeListener(event, listener as () => void)
 }
 
 function write (this: InjectedResponse, chunk: string | Buffer, encoding: BufferEncoding, callback: () => void) {

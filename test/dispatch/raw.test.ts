@@ -61,6 +61,27 @@ t.test('what is written after the end is not part of the answer', async t => {
   t.equal((await injectBatch(app, [get('/')])).batch[0]!.body, 'end')
 })
 
+t.test('a handler may take all listeners away', async t => {
+  const app = build(t)
+  app.get('/', async (request, reply) => {
+    request.raw.removeAllListeners()
+    reply.raw.removeAllListeners('close')
+    return 'x'
+  })
+  t.equal((await injectBatch(app, [get('/')])).batch[0]!.body, 'x')
+})
+
+t.test('a request does not hold its response once it is answered', async t => {
+  const app = build(t)
+  const sockets: Array<{ _httpMessage?: unknown }> = []
+  app.get('/', async request => {
+    sockets.push(request.raw.socket as {})
+    return 'x'
+  })
+  await injectBatch(app, [get('/')])
+  t.notOk(sockets[0]!._httpMessage)
+})
+
 t.test('a handler cannot change which item it answers', async t => {
   const app = build(t)
   app.get('/:n', async request => {

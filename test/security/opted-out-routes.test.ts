@@ -82,16 +82,22 @@ t.test('hooks of the app see the refusal as an answer like others', async t => {
 })
 
 t.test('if inject changes, subrequests are refused rather than let past the guard', async t => {
-  const app = Fastify()
-  t.teardown(() => app.close())
-  app.addHook('onRequest', async request => {
-    // As if inject no longer kept what it is given.
-    if (request.url === '/hidden') delete (request.raw as { _lightMyRequest?: unknown })._lightMyRequest
-  })
-  app.register(batch)
-  let reached = 0
-  app.get('/hidden', { config: { batch: false } }, async () => { reached++ })
-  const { batch: [answer] } = await injectBatch(app, [get('/hidden')])
-  t.match(JSON.parse(answer!.body), { statusCode: 500, code: 'FST_BATCH_UNSUPPORTED_INJECT' })
-  t.equal(reached, 0)
+  interface Injected { _lightMyRequest?: { onEndSuccess?: unknown } }
+  const changes: Array<(request: Injected, response: Injected) => void> = [
+    request => { delete request._lightMyRequest },
+    (_request, response) => { delete response._lightMyRequest!.onEndSuccess }
+  ]
+  for (const change of changes) {
+    const app = Fastify()
+    t.teardown(() => app.close())
+    app.addHook('onRequest', async (request, reply) => {
+      if (request.url === '/hidden') change(request.raw as Injected, reply.raw as Injected)
+    })
+    app.register(batch)
+    let reached = 0
+    app.get('/hidden', { config: { batch: false } }, async () => { reached++ })
+    const { batch: [answer] } = await injectBatch(app, [get('/hidden')])
+    t.match(JSON.parse(answer!.body), { statusCode: 500, code: 'FST_BATCH_UNSUPPORTED_INJECT' })
+    t.equal(reached, 0)
+  }
 })
