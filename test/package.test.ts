@@ -1,0 +1,94 @@
+// The package as npm would publish it, and the example as a new user starts it.
+import { execFile, spawn } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+
+const run = promisify(execFile)
+const root = fileURLToPath(new URL('..', import.meta.url))
+const { name, dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+// Without what tap puts there for its own processes.
+const env = { PATH: process.env.PATH, HOME: process.env.HOME, PORT: '0' }
+
+// The test builds in a copy: other tests must not meet a half-built package.
+const source = mkdtempSync(join(tmpdir(), 'source-'))
+const project = mkdtempSync(join(tmpdir(), 'project-'))
+t.teardown(() => { for (const folder of [source, project]) rmSync(folder, { recursive: true }) })
+for (const path of ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'lib', 'examples', 'README.md', 'LICENSE']) {
+  cpSync(join(root, path), join(source, path), { recursive: true })
+}
+symlinkSync(join(root, 'node_modules'), join(source, 'node_modules'))
+const { stdout: packed } = await run('npm', ['pack', '--json'], { cwd: source, env })
+const [{ filename, files }] = JSON.parse(packed.slice(packed.indexOf('[\n')))
+
+t.test('the package has the compiled code, its source and nothing else', async t => {
+  const modules = readdirSync(join(root, 'lib'), { recursive: true, encoding: 'utf8' }).filter(path => path.endsWith('.ts'))
+  const expected = ['LICENSE', 'README.md', 'package.json']
+  for (const module of modules) {
+    const compiled = `dist/${module.slice(0, -3)}`
+    expected.push(`lib/${module}`, ...['.js', '.js.map', '.d.ts', '.d.ts.map'].map(suffix => compiled + suffix))
+  }
+  t.strictSame(files.map(({ path }: { path: string }) => path).sort(), expected.sort())
+})
+
+t.test('an installed package works with its declared dependencies, by import and by require', async t => {
+  const installed = join(project, 'node_modules', name)
+  mkdirSync(installed, { recursive: true })
+  await run('tar', ['-xzf', join(source, filename), '-C', installed, '--strip-components=1'])
+  for (const dependency of ['fastify', ...Object.keys(dependencies)]) {
+    mkdirSync(dirname(join(project, 'node_modules', dependency)), { recursive: true })
+    symlinkSync(join(root, 'node_modules', dependency), join(project, 'node_modules', dependency))
+  }
+  const main = `
+    const app = Fastify()
+    app.get('/', async () => 'works')
+    app.register(batch.default)
+    app.inject({ method: 'POST', url: '/batch', payload: { batch: [{ method: 'get', url: '/' }] } })
+      .then(({ statusCode, body }) => console.log(statusCode, body.includes('works'), typeof batch.concurrent))`
+  const ways = [
+    ['module', `import Fastify from 'fastify'; import * as batch from '${name}'; ${main}`],
+    ['commonjs', `const Fastify = require('fastify'); const batch = require('${name}'); ${main}`]
+  ]
+  for (const [type, code] of ways) {
+    const { stdout } = await run(process.execPath, [`--input-type=${type}`, '-e', code!], { cwd: project, env })
+    t.equal(stdout, '200 true function\n', type!)
+  }
+})
+
+t.test('npm start answers the batches of the README, and stays up', async t => {
+  const server = spawn(process.execPath, ['examples/server.js'], { cwd: source, env })
+  t.teardown(() => { server.kill() })
+  let output = ''
+  for await (const chunk of server.stdout.setEncoding('utf8')) {
+    output += chunk
+    if (output.includes('Ctrl-C')) break
+  }
+  t.equal(server.exitCode, null)
+  const answers = output.replace(/\d+\.?\d* s\b/g, 'N s').replace(/"requestId":"[^"]*"/, '"requestId":"…"').split('\n')
+  t.strictSame(answers.slice(0, 18), [
+    '',
+    'Two requests in one: POST /batch answered 200 in N s',
+    '  GET /views/  →  200 OK in N s: Success!',
+    '  POST /views/  →  201 Created in N s: {"text":"some text"}',
+    '',
+    'One after another: POST /batch answered 200 in N s',
+    '  GET /sleep/?seconds=1  →  200 OK in N s: Success!',
+    '  GET /sleep/?seconds=1  →  200 OK in N s: Success!',
+    '',
+    'At the same time: POST /concurrent/batch answered 200 in N s',
+    '  GET /sleep/?seconds=1  →  200 OK in N s: Success!',
+    '  GET /sleep/?seconds=1  →  200 OK in N s: Success!',
+    '',
+    'Each item is asked who is calling, and each may fail alone: POST /batch answered 200 in N s',
+    '  GET /me  →  200 OK in N s: {"name":"Ada","batch":{"requestId":"…","index":0,"size":4}}',
+    '  GET /me  →  401 Unauthorized in N s: {"error":"who are you?"}',
+    '  GET /alone  →  403 Forbidden in N s: {"statusCode":403,"code":"FST_BATCH_ROUTE_NOT_ALLOWED","error":"Forbidden","message":"route GET /alone may not be batched"}',
+    '  GET /nowhere  →  404 Not Found in N s: {"message":"Route GET:/nowhere not found","error":"Not Found","statusCode":404}'
+  ])
+
+  const origin = /http:\/\/[^\s.]+(\.\d+)*:\d+/.exec(output)![0]
+  t.equal((await fetch(`${origin}/views/`)).status, 200)
+})
