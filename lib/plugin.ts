@@ -68,7 +68,7 @@ const fastifyBatch: FastifyPluginAsync<BatchOptions> = async (instance, given) =
   })
 }
 
-export default fp(fastifyBatch, { fastify: '^5.8.3', name: 'fastify-batch-requests', encapsulate: true })
+export default fp(fastifyBatch, { fastify: '^5.8.4', name: 'fastify-batch-requests', encapsulate: true })
 
 /** Validates the body in our own way, and what else the user's schema has as the app does. */
 function compileWith (
