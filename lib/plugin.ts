@@ -7,7 +7,7 @@ import { resolveOptions, type BatchOptions } from './options.ts'
 import { shareExecutor } from './shared-executor.ts'
 import { headerPolicy } from './subrequest/headers.ts'
 import { batchBody, batchResponse } from './wire/schema.ts'
-import { checkMediaType, compileBatchBody } from './wire/validate.ts'
+import { compileBatchBody, refuseMediaType } from './wire/validate.ts'
 
 /** Adds a batch route to an app. It can be registered any number of times, in any context. */
 const fastifyBatch: FastifyPluginAsync<BatchOptions> = async (instance, given) => {
@@ -44,8 +44,9 @@ const fastifyBatch: FastifyPluginAsync<BatchOptions> = async (instance, given) =
   const parseJson = instance.getDefaultJsonParser('error', 'error')
   instance.removeAllContentTypeParsers()
   instance.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    checkMediaType(request.headers['content-type']!)
-    parseJson(request, body as string, done)
+    const error = refuseMediaType(request.headers['content-type']!)
+    if (error === undefined) parseJson(request, body as string, done)
+    else done(error)
   })
 
   instance.route({

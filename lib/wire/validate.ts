@@ -5,19 +5,17 @@ import { excerpt } from '../excerpt.ts'
 import { batchBody } from './schema.ts'
 
 /**
- * Refuses a batch that is not `application/json` in utf-8.
+ * Gives the reason to refuse a batch that is not `application/json` in utf-8, or `undefined`.
  *
  * JSON between systems is utf-8 (RFC 8259 section 8.1). Every other media type is refused because a browser
  * sends some of them across origins without asking first.
- * @throws UnsupportedMediaTypeError
  */
-export function checkMediaType (contentType: string): void {
-  if (contentType === 'application/json') return
+export function refuseMediaType (contentType: string): Error | undefined {
+  if (contentType === 'application/json') return undefined
   const { type, parameters } = safeParse(contentType)
   const charset = parameters.charset ?? 'utf-8'
-  if (type !== 'application/json' || charset.toLowerCase() !== 'utf-8') {
-    throw new UnsupportedMediaTypeError(excerpt(contentType))
-  }
+  if (type === 'application/json' && charset.toLowerCase() === 'utf-8') return undefined
+  return new UnsupportedMediaTypeError(excerpt(contentType))
 }
 
 /**
