@@ -4,16 +4,18 @@ import { admit } from './admission.ts'
 import { channels } from './diagnostics.ts'
 import { refuse } from './dispatch/guard.ts'
 import { isInsideSubrequest } from './dispatch/identity.ts'
-import { ClientGoneError, ClosingError, NestedBatchError, OverloadedError } from './errors.ts'
+import { ClientGoneError, ClosingError, NestedBatchError, NoTransactionsError, OverloadedError } from './errors.ts'
 import type { ResolvedOptions } from './options.ts'
+import type { Outcome } from './outcome.ts'
 import { readConnection, readParent, type Connection } from './parent.ts'
 import { planBatch, type Plan } from './plan.ts'
 import { seconds } from './reply/item.ts'
 import { writeBatch } from './reply/json.ts'
 import { collectCookies } from './reply/set-cookie.ts'
-import { startRun, type Outcome, type Run } from './run.ts'
+import { startRun, type Run } from './run.ts'
 import type { SharedExecutor } from './shared-executor.ts'
 import type { SubrequestRules } from './subrequest.ts'
+import { runInTransaction } from './transaction.ts'
 import type { BatchBody } from './wire/schema.ts'
 
 /** What the handler of a batch route works with. */
@@ -24,6 +26,8 @@ export interface BatchHandlerSettings {
   readonly options: ResolvedOptions
   readonly executor: SharedExecutor
   readonly rules: SubrequestRules
+  /** The largest body that a client can send, in bytes. */
+  readonly bodyLimit: number
 }
 
 /** The handler of a batch route, and what goes with it. */
@@ -46,11 +50,12 @@ interface Arrival {
 }
 
 /** Makes the handler that takes a batch through all stages, from its body to its answer. */
-export function createBatchHandler ({ root, route, options, executor, rules }: BatchHandlerSettings): BatchHandler {
+export function createBatchHandler (settings: BatchHandlerSettings): BatchHandler {
+  const { root, route, options, executor, rules } = settings
   const runs = new Set<Run>()
   const parentSettings = { route, https: options.https, headerPolicy: rules.headerPolicy }
-  const runSettings = { ...options, app: root, executor }
   const itemSettings = { ...options, exposeCookies: options.setCookie === 'expose' }
+  const runSettings = { ...itemSettings, app: root, executor, maxBodyBytes: settings.bodyLimit }
   let closing = false
 
   return { onRequest, handle, close }
@@ -77,6 +82,7 @@ export function createBatchHandler ({ root, route, options, executor, rules }: B
     const arrival = (request as Arrived)[kArrival]!
     const parent = readParent(request, arrival.connection, size, parentSettings)
     const plan = planBatch(body, parent, rules)
+    if (plan.atomic && options.transaction === undefined) throw new NoTransactionsError()
 
     const release = admit(root, size, options.maxInFlight)
     if (release === undefined) {
@@ -86,17 +92,28 @@ export function createBatchHandler ({ root, route, options, executor, rules }: B
     try {
       const { requestId } = parent
       const outcomes = channels.batch.hasSubscribers
-        ? await channels.batch.tracePromise(() => runPlan(plan, arrival), { requestId, route, size })
-        : await runPlan(plan, arrival)
-      return answer(reply, outcomes, started)
+        ? await channels.batch.tracePromise(() => run(plan, request, arrival), { requestId, route, size })
+        : await run(plan, request, arrival)
+      return answer(reply, plan, outcomes, started)
     } finally {
       release()
     }
   }
 
-  async function runPlan (plan: Plan, arrival: Arrival): Promise<Outcome[]> {
+  function run (plan: Plan, request: FastifyRequest, arrival: Arrival): Promise<Outcome[]> {
+    if (!plan.atomic) return runItems(plan, arrival)
+    return runInTransaction({
+      adapter: options.transaction!,
+      request,
+      items: plan.items,
+      timeout: options.subrequestTimeout,
+      run: transaction => runItems(plan, arrival, transaction)
+    })
+  }
+
+  async function runItems (plan: Plan, arrival: Arrival, transaction?: unknown): Promise<Outcome[]> {
     const refusal = arrival.gone ? new ClientGoneError() : closing ? new ClosingError() : undefined
-    const run = startRun(plan, runSettings, refusal)
+    const run = startRun(plan, runSettings, { refusal, transaction })
     arrival.run = run
     runs.add(run)
     const outcomes = await run.outcomes
@@ -105,8 +122,8 @@ export function createBatchHandler ({ root, route, options, executor, rules }: B
     return outcomes
   }
 
-  function answer (reply: FastifyReply, outcomes: readonly Outcome[], started: number): FastifyReply {
-    const text = writeBatch(outcomes, itemSettings)
+  function answer (reply: FastifyReply, plan: Plan, outcomes: readonly Outcome[], started: number): FastifyReply {
+    const text = writeBatch(outcomes, plan.atomic, itemSettings)
     reply.code(options.responseStatus).type('application/json; charset=utf-8')
     const cookies = options.setCookie === 'forward' ? collectCookies(outcomes) : []
     if (cookies.length > 0) reply.header('set-cookie', cookies)

@@ -40,6 +40,18 @@ export const ProtectedHeaderError = createError<[place: string]>(
 export const InvalidBodyError = createError<[place: string, reason: string, options?: ErrorOptions]>(
   'FST_BATCH_INVALID_BODY', '%s: %s', 400)
 
+/** An id is unknown or given twice, or items wait for each other. */
+export const InvalidDependencyError = createError<[place: string, reason: string]>(
+  'FST_BATCH_INVALID_DEPENDENCY', '%s: %s', 400)
+
+/** A binding has no source or no target, or, once its value is known, the value cannot stand there. */
+export const InvalidBindingError = createError<[place: string, reason: string]>(
+  'FST_BATCH_INVALID_BINDING', '%s: %s', 400)
+
+/** The batch is atomic, and the route has no `transaction`. */
+export const NoTransactionsError = createError<[]>(
+  'FST_BATCH_NO_TRANSACTIONS', 'atomic: this route has no transactions', 400)
+
 /** Accepting the batch would pass `maxInFlight`. */
 export const OverloadedError = createError<[limit: number]>(
   'FST_BATCH_OVERLOADED', 'the limit of %d items in flight would be passed', 503)
@@ -89,3 +101,31 @@ export const SubrequestTimeoutError = createError<[milliseconds: number]>(
 /** The batch was not finished after `batchTimeout`. */
 export const BatchTimeoutError = createError<[milliseconds: number]>(
   'FST_BATCH_TIMEOUT', 'the batch was not finished within %d ms', 504)
+
+/** An item that this one depends on ended with a status of 400 or more. */
+export const DependencyFailedError = createError<[id: string, status: number]>(
+  'FST_BATCH_DEPENDENCY_FAILED', 'depends on "%s", which was answered %d', 424)
+
+/** The answer that a binding takes its value from does not have it. */
+export const MissingValueError = createError<[place: string, source: string]>(
+  'FST_BATCH_MISSING_VALUE', '%s: there is no %s', 424)
+
+/** The batch stops at its first error, and another item had one. */
+export const StoppedError = createError<[index: number, status: number]>(
+  'FST_BATCH_STOPPED', 'the batch stopped at batch/%d, which was answered %d', 424)
+
+/** The batch is atomic, and another item failed: what this one did was undone. */
+export const RolledBackError = createError<[]>(
+  'FST_BATCH_ROLLED_BACK', 'undone, as another item of the transaction failed', 424)
+
+/** The transaction of an atomic batch could not begin; the cause is in the log. */
+export const BeginFailedError = createError<[options: ErrorOptions]>(
+  'FST_BATCH_BEGIN_FAILED', 'the transaction could not begin', 503)
+
+/** Everything succeeded, but the commit failed, or did not end in time; the cause is in the log. */
+export const CommitFailedError = createError<[options: ErrorOptions]>(
+  'FST_BATCH_COMMIT_FAILED', 'the transaction could not be committed', 500)
+
+/** An item failed, and so did the rollback, or it did not end in time; the cause is in the log. */
+export const RollbackFailedError = createError<[options: ErrorOptions]>(
+  'FST_BATCH_ROLLBACK_FAILED', 'the transaction could not be rolled back', 500)

@@ -27,6 +27,8 @@ export interface Executor {
   readonly perBatch: number
   /** How many subrequests of all batches together run at once: an integer from 1, or `Infinity`. */
   readonly total: number
+  /** Whether handlers run in this process, and can be handed the transaction of an atomic batch. Default false. */
+  readonly inProcess?: boolean
   /** Called for each batch route before its app is ready. An error keeps the app from starting. */
   start? (app: FastifyInstance): void | Promise<void>
   /**

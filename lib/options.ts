@@ -6,6 +6,7 @@ import { excerpt } from './excerpt.ts'
 import type { Executor } from './executor.ts'
 import { sequential } from './executors/in-process.ts'
 import { defaultInheritHeaders, defaultProtectedHeaders } from './subrequest/headers.ts'
+import type { TransactionAdapter } from './transaction.ts'
 
 /** The options of the plugin. All are optional; a wrong one makes `register` fail. */
 export interface BatchOptions {
@@ -44,6 +45,8 @@ export interface BatchOptions {
    * script reads it, `'expose'` leaves it in the answer of the item, `'drop'` removes it. Default `'forward'`.
    */
   setCookie?: 'forward' | 'expose' | 'drop'
+  /** How batches with `atomic: true` get their transaction. Default: there are none, and such batches are refused. */
+  transaction?: TransactionAdapter
   /** Whether a matched route may be batched. Default: unless it has `config: { batch: false }`. */
   allow?: Allow
   /** What else the batch route gets: hooks, `config`, `bodyLimit`, `constraints`, `schema` without `body` … */
@@ -56,7 +59,10 @@ export type BatchRouteOptions =
   { schema?: Omit<FastifySchema, 'body'> }
 
 /** The options with their defaults, checked. */
-export type ResolvedOptions = Readonly<Required<Omit<BatchOptions, 'https'>> & Pick<BatchOptions, 'https'>>
+export type ResolvedOptions = Readonly<Required<Omit<BatchOptions, Optional>> & Pick<BatchOptions, Optional>>
+
+/** Options whose absence says something. */
+type Optional = 'https' | 'transaction'
 
 type Check = readonly [wanted: string, holds: (value: unknown) => boolean]
 
@@ -89,6 +95,7 @@ const checks: Readonly<Record<keyof BatchOptions, Check>> = {
   maxBatchResponseBytes: [`an integer from 1 to ${maxAnswerBytes}`, value => isInteger(value, 1, maxAnswerBytes)],
   maxInFlight: positiveInteger,
   setCookie: oneOf('forward', 'expose', 'drop'),
+  transaction: ['an object with begin, commit and rollback', isTransactionAdapter],
   allow: ['a function', value => typeof value === 'function'],
   route: ['an object', value => typeof value === 'object' && value !== null]
 }
@@ -124,11 +131,16 @@ export function resolveOptions (options: BatchOptions): ResolvedOptions {
     maxBatchResponseBytes: options.maxBatchResponseBytes ?? 32 * 2 ** 20,
     maxInFlight: options.maxInFlight ?? 1000,
     setCookie: options.setCookie ?? 'forward',
+    transaction: options.transaction,
     allow: options.allow ?? allowByConfig,
     route: Object.freeze({ ...options.route })
   }
   if (resolved.maxInFlight < resolved.maxRequests) {
     throw invalid('maxInFlight', `an integer from maxRequests, which is ${resolved.maxRequests}`, resolved.maxInFlight)
+  }
+  if (resolved.transaction !== undefined && resolved.executor.inProcess !== true) {
+    const { name } = resolved.executor
+    throw invalid('transaction', `left out, as the executor "${name}" cannot hand it to handlers`, resolved.transaction)
   }
   for (const name of reservedForRoute) {
     if (Object.hasOwn(resolved.route, name)) throw invalid(`route.${name}`, 'left to the plugin', options.route![name as never])
@@ -171,6 +183,12 @@ function isExecutor (value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
   const { name, perBatch, total, execute } = value as Record<keyof Executor, unknown>
   return typeof name === 'string' && typeof execute === 'function' && [perBatch, total].every(isLimit)
+}
+
+function isTransactionAdapter (value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const { begin, commit, rollback } = value as Record<keyof TransactionAdapter, unknown>
+  return [begin, commit, rollback].every(method => typeof method === 'function')
 }
 
 function isLimit (value: unknown): boolean {

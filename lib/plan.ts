@@ -1,14 +1,30 @@
 import type { Parent } from './parent.ts'
+import { linkItems } from './plan/dependencies.ts'
+import { planItem, type PlannedItem } from './plan/item.ts'
 import { buildSubrequest, type Subrequest, type SubrequestRules } from './subrequest.ts'
-import type { BatchBody } from './wire/schema.ts'
+import type { BatchBody, BatchItem } from './wire/schema.ts'
 
 /** A batch that was checked whole: everything in it can be run. */
 export interface Plan {
-  /** In the order of the items, in which they also start. */
-  readonly subrequests: readonly Subrequest[]
+  /** In the order of the batch. */
+  readonly items: readonly PlannedItem[]
+  /** Whether nothing further starts after the first status of 400 or more. */
+  readonly stopOnError: boolean
+  /** Whether all of it happens or nothing. */
+  readonly atomic: boolean
+  /** Turns an item whose bindings were filled in into a subrequest, by the rules of all others. */
+  readonly build: (item: BatchItem, index: number) => Subrequest
 }
 
 /** Plans a batch, or throws the first reason why one of its items cannot run: then none does. */
-export function planBatch ({ batch }: BatchBody, parent: Parent, rules: SubrequestRules): Plan {
-  return { subrequests: batch.map((item, index) => buildSubrequest(item, index, parent, rules)) }
+export function planBatch (body: BatchBody, parent: Parent, rules: SubrequestRules): Plan {
+  const items = body.batch.map((item, index) => planItem(item, index, parent, rules))
+  linkItems(items)
+  const atomic = body.atomic ?? false
+  return {
+    items,
+    stopOnError: atomic || body.on_error === 'stop',
+    atomic,
+    build: (item, index) => buildSubrequest(item, index, parent, rules)
+  }
 }

@@ -24,6 +24,7 @@ const fastifyBatch: FastifyPluginAsync<BatchOptions> = async (instance, given) =
     route: routeName,
     options,
     executor,
+    bodyLimit: options.route.bodyLimit ?? instance.initialConfig.bodyLimit!,
     rules: {
       headerPolicy: headerPolicy(options.protectedHeaders, options.inheritHeaders),
       defaultContentType,

@@ -1,24 +1,19 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { FastifyError, FastifyInstance } from 'fastify'
+import { Answers, fillBindings } from './bind.ts'
 import { channels } from './diagnostics.ts'
 import {
-  BatchTimeoutError, ExecutorFailedError, InvalidStatusError, ResponseTooLargeError, SubrequestTimeoutError
+  BatchTimeoutError, DependencyFailedError, ExecutorFailedError, ResponseTooLargeError, StoppedError,
+  SubrequestTimeoutError
 } from './errors.ts'
 import { Execution } from './execution.ts'
+import { checkSubresponse, notStarted, type Outcome } from './outcome.ts'
 import type { Plan } from './plan.ts'
+import type { PlannedItem } from './plan/item.ts'
+import { Schedule } from './schedule.ts'
 import type { Release, SharedExecutor, TakeTurn } from './shared-executor.ts'
-import type { Subrequest } from './subrequest.ts'
+import { inTransaction, type Subrequest } from './subrequest.ts'
 import { failedSubresponse, type Subresponse } from './subresponse.ts'
-
-/** How one item ended. */
-export interface Outcome {
-  readonly subrequest: Subrequest
-  readonly subresponse: Subresponse
-  /** Milliseconds from its start, 0 if it was not started. */
-  readonly duration: number
-  /** Whether it was answered while its handler may go on. */
-  readonly abandoned: boolean
-}
 
 export interface RunSettings {
   readonly app: FastifyInstance
@@ -29,6 +24,18 @@ export interface RunSettings {
   readonly batchTimeout: number
   readonly maxResponseBytes: number
   readonly maxBatchResponseBytes: number
+  /** The largest body that a binding may make, in bytes. */
+  readonly maxBodyBytes: number
+  /** Whether answers show `set-cookie`, and bindings see it. */
+  readonly exposeCookies: boolean
+}
+
+/** What may be different for each run. */
+export interface RunStart {
+  /** Starts nothing, and answers everything with it. */
+  readonly refusal?: FastifyError
+  /** Is handed to the handlers of all items, which then run one after another. */
+  readonly transaction?: unknown
 }
 
 /** A batch on its way. */
@@ -42,6 +49,7 @@ export interface Run {
 }
 
 interface Running {
+  readonly planned: PlannedItem
   readonly subrequest: Subrequest
   readonly execution: Execution
   readonly started: number
@@ -49,13 +57,13 @@ interface Running {
   answered?: (outcome: Outcome) => void
 }
 
-/**
- * Runs a plan: the lowest index first, as many at once as the executor allows, each until its deadline.
- * With a `refusal`, nothing is started and all is answered with it.
- */
-export function startRun ({ subrequests }: Plan, settings: RunSettings, refusal?: FastifyError): Run {
+/** Runs a plan: the lowest index first, as many at once as the executor allows, each until its deadline. */
+export function startRun (plan: Plan, settings: RunSettings, { refusal, transaction }: RunStart = {}): Run {
   const { app, subrequestTimeout, batchTimeout, executor: { executor, takeTurn } } = settings
-  const outcomes = new Array<Outcome>(subrequests.length)
+  const perBatch = plan.atomic ? 1 : executor.perBatch
+  const schedule = new Schedule(plan.items)
+  const outcomes = new Array<Outcome>(plan.items.length)
+  const answers = new Answers(settings)
   const running = new Set<Running>()
   const begin = performance.now()
   // What starts, starts where another one ended, even of another batch: the asynchronous context must be this batch's.
@@ -63,7 +71,6 @@ export function startRun ({ subrequests }: Plan, settings: RunSettings, refusal?
   // One timer for all: what starts first is also out of time first.
   let timer = setTimeout(onTimer, Math.min(subrequestTimeout, batchTimeout))
   let bytesLeft = settings.maxBatchResponseBytes
-  let next = 0
   let due = 0
   let waiting = false
   let finish: (outcomes: Outcome[]) => void
@@ -80,7 +87,7 @@ export function startRun ({ subrequests }: Plan, settings: RunSettings, refusal?
 
   /** Lets start what may start now. Called again whenever that may have changed. */
   function advance (): void {
-    while (!waiting && next + due < subrequests.length && running.size + due < executor.perBatch) {
+    while (!waiting && due < schedule.ready && running.size + due < perBatch) {
       if (takeTurn === undefined) startSoon()
       else waitForTurn(takeTurn)
     }
@@ -90,7 +97,7 @@ export function startRun ({ subrequests }: Plan, settings: RunSettings, refusal?
   }
 
   function isFinished (): boolean {
-    return next === subrequests.length && running.size === 0
+    return schedule.size === 0 && running.size === 0
   }
 
   function waitForTurn (takeTurn: TakeTurn): void {
@@ -113,14 +120,23 @@ export function startRun ({ subrequests }: Plan, settings: RunSettings, refusal?
     setImmediate(() => {
       due--
       // All may have been answered meanwhile, without having been started.
-      if (next < subrequests.length) scope.runInAsyncScope(start, undefined, subrequests[next++]!, release)
-      else release?.()
+      const planned = schedule.take()
+      if (planned === undefined) release?.()
+      else scope.runInAsyncScope(start, undefined, planned, release)
     })
   }
 
-  function start (subrequest: Subrequest, release?: Release): void {
+  function start (planned: PlannedItem, release?: Release): void {
+    let subrequest: Subrequest
+    try {
+      subrequest = prepare(planned)
+    } catch (error) {
+      release?.()
+      settle(notStarted(planned, error as FastifyError))
+      return
+    }
     const execution = new Execution(app, Math.min(settings.maxResponseBytes, bytesLeft))
-    const item: Running = { subrequest, execution, started: performance.now(), release }
+    const item: Running = { planned, subrequest, execution, started: performance.now(), release }
     running.add(item)
 
     if (!channels.subrequest.hasSubscribers) {
@@ -134,11 +150,18 @@ export function startRun ({ subrequests }: Plan, settings: RunSettings, refusal?
     }), { requestId, index, method, url })
   }
 
+  function prepare (planned: PlannedItem): Subrequest {
+    const answerOf = ({ index }: PlannedItem) => outcomes[index]!.subresponse
+    const subrequest = planned.subrequest ??
+      plan.build(fillBindings(planned, answers, answerOf, settings.maxBodyBytes), planned.index)
+    return transaction === undefined ? subrequest : inTransaction(subrequest, transaction)
+  }
+
   async function execute (item: Running): Promise<void> {
     const { subrequest, execution } = item
     let subresponse: Subresponse
     try {
-      subresponse = check(await executor.execute(subrequest, execution), execution.maxResponseBytes)
+      subresponse = checkSubresponse(await executor.execute(subrequest, execution), execution.maxResponseBytes)
     } catch (cause) {
       const error = new ExecutorFailedError(executor.name, { cause })
       app.log.error({ err: error, batch: subrequest.batch }, error.message)
@@ -156,11 +179,32 @@ export function startRun ({ subrequests }: Plan, settings: RunSettings, refusal?
     } else if (subresponse.outcome === undefined) {
       bytesLeft -= subresponse.body.byteLength
     }
-    const { subrequest } = item
-    const outcome = { subrequest, subresponse, duration: performance.now() - item.started, abandoned }
-    outcomes[subrequest.batch.index] = outcome
+    const { planned, subrequest } = item
+    const outcome = { planned, subrequest, subresponse, duration: performance.now() - item.started, abandoned }
     item.answered?.(outcome)
+    settle(outcome)
+  }
+
+  /** Keeps an outcome, and lets go on, or not, what depends on it. */
+  function settle (outcome: Outcome): void {
+    const { planned, subresponse: { status } } = outcome
+    outcomes[planned.index] = outcome
+    if (status < 400) schedule.succeed(planned)
+    else if (plan.stopOnError) skip(schedule.clear(), new StoppedError(planned.index, status))
+    else skipDependents(outcome)
     advance()
+  }
+
+  function skipDependents (outcome: Outcome): void {
+    const failed = [outcome]
+    for (const { planned, subresponse: { status } } of failed) {
+      const left = schedule.fail(planned)
+      failed.push(...skip(left, new DependencyFailedError(planned.item.id!, status)))
+    }
+  }
+
+  function skip (items: PlannedItem[], error: FastifyError): Outcome[] {
+    return items.map(planned => (outcomes[planned.index] = notStarted(planned, error)))
   }
 
   function abandon (item: Running, error: FastifyError): void {
@@ -169,11 +213,7 @@ export function startRun ({ subrequests }: Plan, settings: RunSettings, refusal?
   }
 
   function drain (error: FastifyError): void {
-    while (next < subrequests.length) {
-      const subrequest = subrequests[next++]!
-      const subresponse = failedSubresponse(error, 'not_started')
-      outcomes[subrequest.batch.index] = { subrequest, subresponse, duration: 0, abandoned: false }
-    }
+    skip(schedule.clear(), error)
     advance()
   }
 
@@ -197,14 +237,4 @@ export function startRun ({ subrequests }: Plan, settings: RunSettings, refusal?
     }
     if (!isFinished()) timer = setTimeout(onTimer, Math.min(nextEnd, deadline) - now)
   }
-}
-
-function check (subresponse: Subresponse, maxBytes: number): Subresponse {
-  const { status, body } = subresponse
-  if (!(body instanceof Uint8Array)) throw new TypeError('the body of a Subresponse must be a Uint8Array')
-  if (!Number.isInteger(status) || status < 200 || status > 999) {
-    return failedSubresponse(new InvalidStatusError(String(status)), 'unknown')
-  }
-  if (body.byteLength > maxBytes) return failedSubresponse(new ResponseTooLargeError(maxBytes), 'unknown')
-  return subresponse
 }

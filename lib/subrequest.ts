@@ -14,6 +14,13 @@ export interface BatchContext {
   readonly index: number
   /** How many items the batch has. */
   readonly size: number
+  /** The `id` of the item, if it has one. */
+  readonly id?: string
+  /**
+   * What the `transaction` adapter of the batch route gave for this batch. Only in atomic batches.
+   * It is not enumerable: neither logs nor copies have it.
+   */
+  readonly transaction?: unknown
 }
 
 /** An item that is ready to run. Plain data, so that it crosses inject, IPC, HTTP and Redis unchanged. */
@@ -62,6 +69,13 @@ export function buildSubrequest (item: BatchItem, index: number, parent: Parent,
   if (rules.requestIdHeader !== false) headers[rules.requestIdHeader] = `${requestId}.${index}`
 
   // Handlers see the context, and must not be able to change which item this is.
-  const batch = Object.freeze({ requestId, index, size })
+  const { id } = item
+  const batch = Object.freeze(id === undefined ? { requestId, index, size } : { requestId, index, size, id })
   return { method, url: item.url, headers, body, connection, batch, route }
+}
+
+/** Gives a subrequest whose handlers find the transaction at `request.batch.transaction`. */
+export function inTransaction (subrequest: Subrequest, transaction: unknown): Subrequest {
+  const batch = Object.freeze(Object.defineProperty({ ...subrequest.batch }, 'transaction', { value: transaction }))
+  return { ...subrequest, batch }
 }

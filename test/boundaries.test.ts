@@ -19,16 +19,25 @@ const table: Record<string, readonly string[]> = {
   'subrequest/body.ts': ['errors.ts', 'wire/schema.ts'],
   'parent.ts': ['subrequest/headers.ts'],
   'subrequest.ts': [
-    'errors.ts', 'excerpt.ts', 'parent.ts', 'subrequest/body.ts', 'subrequest/headers.ts', 'subrequest/url.ts', 'wire/schema.ts'
+    'errors.ts', 'excerpt.ts', 'parent.ts', 'subrequest/body.ts', 'subrequest/headers.ts', 'subrequest/url.ts',
+    'wire/schema.ts'
   ],
-  'plan.ts': ['parent.ts', 'subrequest.ts', 'wire/schema.ts'],
+  'plan/bindings.ts': ['errors.ts', 'excerpt.ts', 'wire/schema.ts'],
+  'plan/item.ts': ['parent.ts', 'plan/bindings.ts', 'subrequest.ts', 'wire/schema.ts'],
+  'plan/dependencies.ts': ['errors.ts', 'plan/item.ts'],
+  'plan.ts': ['parent.ts', 'plan/dependencies.ts', 'plan/item.ts', 'subrequest.ts', 'wire/schema.ts'],
   'subresponse.ts': [],
+  'outcome.ts': ['errors.ts', 'plan/item.ts', 'subrequest.ts', 'subresponse.ts'],
   'executor.ts': ['subrequest.ts', 'subresponse.ts'],
   'execution.ts': ['executor.ts'],
   'shared-executor.ts': ['executor.ts'],
+  'schedule.ts': ['plan/item.ts'],
+  'bind.ts': ['errors.ts', 'plan/bindings.ts', 'plan/item.ts', 'subresponse.ts', 'wire/schema.ts'],
   'run.ts': [
-    'diagnostics.ts', 'errors.ts', 'execution.ts', 'plan.ts', 'shared-executor.ts', 'subrequest.ts', 'subresponse.ts'
+    'bind.ts', 'diagnostics.ts', 'errors.ts', 'execution.ts', 'outcome.ts', 'plan.ts', 'plan/item.ts', 'schedule.ts',
+    'shared-executor.ts', 'subrequest.ts', 'subresponse.ts'
   ],
+  'transaction.ts': ['errors.ts', 'outcome.ts', 'plan/item.ts', 'subresponse.ts'],
   'dispatch/identity.ts': ['subrequest.ts'],
   'dispatch/virtual-socket.ts': ['parent.ts'],
   'dispatch/exchange.ts': [
@@ -39,26 +48,29 @@ const table: Record<string, readonly string[]> = {
   ],
   'dispatch/guard.ts': ['dispatch/exchange.ts', 'dispatch/identity.ts', 'errors.ts', 'subrequest.ts', 'subresponse.ts'],
   'executors/in-process.ts': ['dispatch/inject.ts', 'errors.ts', 'executor.ts'],
-  'reply/item.ts': ['run.ts', 'subresponse.ts'],
-  'reply/json.ts': ['reply/item.ts', 'run.ts'],
-  'reply/set-cookie.ts': ['run.ts'],
+  'reply/item.ts': ['outcome.ts', 'subresponse.ts'],
+  'reply/summary.ts': ['errors.ts', 'outcome.ts', 'wire/schema.ts'],
+  'reply/json.ts': ['outcome.ts', 'reply/item.ts', 'reply/summary.ts'],
+  'reply/set-cookie.ts': ['outcome.ts'],
   'admission.ts': [],
 
   // The wiring.
   'options.ts': [
-    'dispatch/guard.ts', 'errors.ts', 'excerpt.ts', 'executor.ts', 'executors/in-process.ts', 'subrequest/headers.ts'
+    'dispatch/guard.ts', 'errors.ts', 'excerpt.ts', 'executor.ts', 'executors/in-process.ts', 'subrequest/headers.ts',
+    'transaction.ts'
   ],
   'batch-handler.ts': [
-    'admission.ts', 'diagnostics.ts', 'dispatch/guard.ts', 'dispatch/identity.ts', 'errors.ts', 'options.ts', 'parent.ts', 'plan.ts',
-    'reply/item.ts', 'reply/json.ts', 'reply/set-cookie.ts', 'run.ts', 'shared-executor.ts', 'subrequest.ts', 'wire/schema.ts'
+    'admission.ts', 'diagnostics.ts', 'dispatch/guard.ts', 'dispatch/identity.ts', 'errors.ts', 'options.ts',
+    'outcome.ts', 'parent.ts', 'plan.ts', 'reply/item.ts', 'reply/json.ts', 'reply/set-cookie.ts', 'run.ts',
+    'shared-executor.ts', 'subrequest.ts', 'transaction.ts', 'wire/schema.ts'
   ],
   'plugin.ts': [
-    'batch-handler.ts', 'dispatch/guard.ts', 'options.ts', 'shared-executor.ts', 'subrequest/headers.ts', 'wire/schema.ts',
-    'wire/validate.ts'
+    'batch-handler.ts', 'dispatch/guard.ts', 'options.ts', 'shared-executor.ts', 'subrequest/headers.ts',
+    'wire/schema.ts', 'wire/validate.ts'
   ],
   'index.ts': [
-    'diagnostics.ts', 'dispatch/guard.ts', 'executor.ts', 'executors/in-process.ts', 'options.ts', 'parent.ts', 'plugin.ts',
-    'subrequest.ts', 'subrequest/headers.ts', 'subresponse.ts', 'wire/schema.ts'
+    'diagnostics.ts', 'dispatch/guard.ts', 'executor.ts', 'executors/in-process.ts', 'options.ts', 'parent.ts',
+    'plugin.ts', 'subrequest.ts', 'subrequest/headers.ts', 'subresponse.ts', 'transaction.ts', 'wire/schema.ts'
   ]
 }
 

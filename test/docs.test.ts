@@ -28,8 +28,8 @@ t.test('every error is in docs/errors.md, with its status, and no other', async 
 })
 
 t.test('every option is in docs/options.md and in the README, with its default, and no other', async t => {
-  const { executor, allow, inheritHeaders, protectedHeaders, https, ...defaults } = resolveOptions({})
-  const names = [...Object.keys(defaults), 'executor', 'allow', 'inheritHeaders', 'protectedHeaders', 'https'].sort()
+  const { executor, allow, inheritHeaders, protectedHeaders, https, transaction, ...defaults } = resolveOptions({})
+  const names = [...Object.keys(defaults), 'executor', 'allow', 'inheritHeaders', 'protectedHeaders', 'https', 'transaction'].sort()
   for (const path of ['docs/options.md', 'README.md']) {
     const documented = new Map(rows(read(path)).map(([name, value]) => [name!.replaceAll('`', ''), value!.replaceAll('`', '')]))
     t.strictSame([...documented.keys()].sort(), names, path)

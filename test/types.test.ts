@@ -3,7 +3,7 @@ import Fastify, { type FastifyRequest } from 'fastify'
 import t from 'tap'
 import batch, {
   batchBody, concurrent, sequential,
-  type BatchBody, type BatchContext, type BatchItem, type BatchItemResponse, type BatchOptions, type BatchResponse,
+  type BatchBody, type BatchContext, type BatchItem, type BatchItemResponse, type BatchOptions, type BatchResponse, type BatchSummary,
   type ExecutionContext, type Executor, type Subrequest, type Subresponse
 } from '../lib/index.ts'
 
@@ -28,11 +28,11 @@ t.test('request.batch is typed', async t => {
 })
 
 t.test('the wire format is typed', async () => {
-  same<Equal<BatchBody, { batch: BatchItem[] }>>()
-  same<Equal<BatchResponse, { batch: BatchItemResponse[] }>>()
+  same<Equal<BatchBody, { batch: BatchItem[], on_error?: 'continue' | 'stop', atomic?: boolean }>>()
+  same<Equal<BatchResponse, { batch: BatchItemResponse[], summary: BatchSummary }>>()
   same<Equal<BatchItem['headers'], Record<string, string> | undefined>>()
   same<Equal<BatchItem['body_encoding'], 'base64' | undefined>>()
-  same<Equal<BatchItemResponse['outcome'], 'not_started' | 'unknown' | undefined>>()
+  same<Equal<BatchItemResponse['outcome'], 'not_started' | 'unknown' | 'rolled_back' | undefined>>()
   same<Equal<BatchItemResponse['headers'], Record<string, string | number | string[]>>>()
   const item: BatchItem = { method: 'get', url: '/', body: { any: ['value'] } }
   // @ts-expect-error url is required

@@ -5,7 +5,7 @@ import type { Executor } from '../executor.ts'
 
 /** Runs subrequests in this process, one after another within a batch. */
 export function sequential (): Executor {
-  return Object.freeze({ name: 'sequential', perBatch: 1, total: Infinity, execute: inject })
+  return Object.freeze({ name: 'sequential', perBatch: 1, total: Infinity, inProcess: true, execute: inject })
 }
 
 /**
@@ -15,5 +15,5 @@ export function sequential (): Executor {
  */
 export function concurrent ({ limit = 4 * availableParallelism() }: { limit?: number } = {}): Executor {
   if (!Number.isInteger(limit) || limit < 1) throw new InvalidOptionError('limit', 'an integer from 1', String(limit))
-  return Object.freeze({ name: 'concurrent', perBatch: limit, total: limit, execute: inject })
+  return Object.freeze({ name: 'concurrent', perBatch: limit, total: limit, inProcess: true, execute: inject })
 }

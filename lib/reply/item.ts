@@ -1,7 +1,6 @@
 import { isUtf8 } from 'node:buffer'
-import { safeParse } from 'fast-content-type-parse'
-import type { Outcome } from '../run.ts'
-import type { Subresponse } from '../subresponse.ts'
+import type { Outcome } from '../outcome.ts'
+import { isJson, isShownHeader, type Subresponse } from '../subresponse.ts'
 
 /** How answers are written, from the options. */
 export interface ItemSettings {
@@ -11,13 +10,12 @@ export interface ItemSettings {
   readonly exposeCookies: boolean
 }
 
-// Hop-by-hop (RFC 9110 section 7.6.1): they speak of a connection that an item does not have.
-const dropped = new Set(['connection', 'keep-alive', 'proxy-connection', 'trailer', 'transfer-encoding', 'upgrade'])
-
 /** Writes the answer to one item as JSON text. */
-export function writeItem ({ subresponse, duration }: Outcome, settings: ItemSettings): string {
+export function writeItem ({ planned, subresponse, duration }: Outcome, settings: ItemSettings): string {
   const { status, reason, outcome } = subresponse
-  return `{"status_code":${status},"reason_phrase":${JSON.stringify(reason)}` +
+  const { id } = planned.item
+  // An id has no character that JSON would escape.
+  return `{${id === undefined ? '' : `"id":"${id}",`}"status_code":${status},"reason_phrase":${JSON.stringify(reason)}` +
     `,"headers":{${writeHeaders(subresponse, duration, settings)}},${writeBody(subresponse, settings)}` +
     (outcome === undefined ? '}' : `,"outcome":"${outcome}"}`)
 }
@@ -32,7 +30,7 @@ function writeHeaders ({ headers }: Subresponse, duration: number, settings: Ite
   let text = ''
   for (const name in headers) {
     const value = headers[name]
-    if (value === undefined || dropped.has(name) || (name === 'set-cookie' && !exposeCookies)) continue
+    if (value === undefined || !isShownHeader(name, exposeCookies)) continue
     text += `${text && ','}${JSON.stringify(name)}:${JSON.stringify(value)}`
   }
   if (durationHeader === false) return text
@@ -49,13 +47,6 @@ function writeBody (subresponse: Subresponse, { responseBody }: ItemSettings): s
   // The text itself is put in, not what it parses to: numbers keep their digits, and nothing is printed twice.
   // Parsing it is what makes that safe: text that is not one JSON value could end this answer and begin another.
   return parses(text) ? `"body":${text}` : `"body":${JSON.stringify(text)},"body_encoding":"text"`
-}
-
-function isJson ({ headers }: Subresponse): boolean {
-  const contentType = headers['content-type']
-  if (typeof contentType !== 'string') return false
-  const { type } = safeParse(contentType)
-  return type === 'application/json' || type.endsWith('+json')
 }
 
 function parses (text: string): boolean {

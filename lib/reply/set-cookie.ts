@@ -1,5 +1,5 @@
 import { parseSetCookie } from 'set-cookie-parser'
-import type { Outcome } from '../run.ts'
+import type { Outcome } from '../outcome.ts'
 
 /**
  * Gathers the cookies that the items of a batch set, for the one answer that a browser takes them from.
@@ -12,7 +12,7 @@ export function collectCookies (outcomes: readonly Outcome[]): string[] {
   const cookies = new Map<string, string>()
   for (const { subrequest, subresponse } of outcomes) {
     const setCookie = subresponse.headers['set-cookie']
-    if (setCookie === undefined || subresponse.outcome !== undefined) continue
+    if (subrequest === undefined || setCookie === undefined || subresponse.outcome !== undefined) continue
     for (const text of [setCookie].flat()) {
       const { key, cookie } = resolveCookie(text, subrequest.url)
       cookies.delete(key)

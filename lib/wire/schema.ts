@@ -1,7 +1,14 @@
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
 
+/** What an item may be called: 1 to 64 characters that no url has to encode. */
+const itemId = Type.String({
+  pattern: '^[A-Za-z0-9._~-]{1,64}$',
+  description: 'Name of this item within its batch'
+})
+
 /** One entry of a batch, as the client sends it. Unknown keys are refused by name. */
 export const batchItem = Type.Object({
+  id: Type.Optional(itemId),
   method: Type.String({
     description: 'HTTP method, in any letter case: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, CONNECT, TRACE or another one that the server supports'
   }),
@@ -16,6 +23,12 @@ export const batchItem = Type.Object({
   })),
   body_encoding: Type.Optional(Type.Literal('base64', {
     description: 'The body is a string that holds bytes in base64 (RFC 4648 section 4)'
+  })),
+  depends_on: Type.Optional(Type.Array(itemId, {
+    description: 'Runs after the items of these ids, and only if none of them ends with a status of 400 or more'
+  })),
+  bind: Type.Optional(stringRecord(Type.String(), {
+    description: 'Values from earlier answers: from a place in this item (/url/NAME, /headers/NAME, /body…) to an id and a JSON Pointer into its answer (id/body/…)'
   }))
 }, { additionalProperties: false })
 
@@ -28,7 +41,15 @@ export type BatchItem = Static<typeof batchItem>
  */
 export function batchBody (maxRequests: number) {
   return Type.Object({
-    batch: Type.Array(batchItem, { minItems: 1, maxItems: maxRequests })
+    batch: Type.Array(batchItem, { minItems: 1, maxItems: maxRequests }),
+    on_error: Type.Optional(Type.Union([Type.Literal('continue'), Type.Literal('stop')], {
+      default: 'continue',
+      description: 'stop: after the first status of 400 or more nothing further starts'
+    })),
+    atomic: Type.Optional(Type.Boolean({
+      default: false,
+      description: 'One after another in one transaction: any status of 400 or more rolls all back'
+    }))
   }, {
     additionalProperties: false,
     examples: [{
@@ -50,6 +71,7 @@ export type BatchBody = Static<ReturnType<typeof batchBody>>
 
 /** The answer to one item. */
 export const batchItemResponse = Type.Object({
+  id: Type.Optional(itemId),
   status_code: Type.Integer({ description: 'HTTP status' }),
   reason_phrase: Type.String({ description: 'Reason phrase of the status line' }),
   headers: stringRecord(Type.Union([Type.String(), Type.Array(Type.String()), Type.Number()]), {
@@ -61,17 +83,35 @@ export const batchItemResponse = Type.Object({
   body_encoding: Type.Optional(Type.Union([Type.Literal('base64'), Type.Literal('text')], {
     description: 'base64: the body is bytes that are not text. text: the body is a string although its media type is JSON, because it does not parse'
   })),
-  outcome: Type.Optional(Type.Union([Type.Literal('not_started'), Type.Literal('unknown')], {
-    description: 'Only where the item did not complete. not_started: it had no effect. unknown: it was running and may have had effects'
+  outcome: Type.Optional(Type.Union([Type.Literal('not_started'), Type.Literal('unknown'), Type.Literal('rolled_back')], {
+    description: 'Only where the item did not simply complete. not_started: it had no effect. unknown: it was running and may have had effects. rolled_back: its effects were undone'
   }))
 })
 
 /** The answer to one item. */
 export type BatchItemResponse = Static<typeof batchItemResponse>
 
+/** Whether everything succeeded, and what to send again: an answer without a look at every item. */
+export const batchSummary = Type.Object({
+  total: Type.Integer({ description: 'Number of items: the sum of the next three' }),
+  ok: Type.Integer({ description: 'Items that completed with a status below 400' }),
+  failed: Type.Integer({ description: 'Items that ran and did not succeed, or whose effects were undone' }),
+  not_started: Type.Integer({ description: 'Items that did not run' }),
+  retry: Type.Array(Type.Integer(), {
+    description: 'Indexes of the items that are worth sending again as they are, and do no harm twice'
+  }),
+  retry_after: Type.Optional(Type.Integer({
+    description: 'Seconds to wait before that: the largest retry-after of their answers'
+  }))
+})
+
+/** Whether everything succeeded, and what to send again. */
+export type BatchSummary = Static<typeof batchSummary>
+
 /** The body of the answer to a batch: one answer for each item, in the order of the items. */
 export const batchResponse = Type.Object({
-  batch: Type.Array(batchItemResponse)
+  batch: Type.Array(batchItemResponse),
+  summary: batchSummary
 }, {
   examples: [{
     batch: [
@@ -87,7 +127,8 @@ export const batchResponse = Type.Object({
         headers: { 'content-type': 'application/json; charset=utf-8', 'batch_requests.duration': 0.004 },
         body: '{"text": "some text"}'
       }
-    ]
+    ],
+    summary: { total: 2, ok: 2, failed: 0, not_started: 0, retry: [] }
   }]
 })
 

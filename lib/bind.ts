@@ -1,0 +1,142 @@
+import { InvalidBindingError, MissingValueError } from './errors.ts'
+import { parseBody, valueAt, type Binding } from './plan/bindings.ts'
+import type { PlannedItem } from './plan/item.ts'
+import { isJson, isShownHeader, type Subresponse } from './subresponse.ts'
+import type { BatchItem } from './wire/schema.ts'
+
+/** What bindings see of an answer: what the client will see of it, with its body parsed. */
+interface Answer {
+  readonly status_code: number
+  readonly headers: Readonly<Record<string, unknown>>
+  readonly body: unknown
+}
+
+export interface AnswersSettings {
+  /** Whether answers show `set-cookie`. */
+  readonly exposeCookies: boolean
+}
+
+/** The answers of a batch as bindings see them. Each is read once, however many bindings take from it. */
+export class Answers {
+  readonly #settings: AnswersSettings
+  readonly #answers = new Map<Subresponse, Answer>()
+
+  constructor (settings: AnswersSettings) {
+    this.#settings = settings
+  }
+
+  /** Gives the value that a path leads to, or `undefined`. */
+  valueAt (subresponse: Subresponse, path: readonly string[]): unknown {
+    let answer = this.#answers.get(subresponse)
+    if (answer === undefined) {
+      answer = readAnswer(subresponse, this.#settings)
+      this.#answers.set(subresponse, answer)
+    }
+    return valueAt(answer, path)
+  }
+}
+
+/**
+ * Fills in the bindings of an item.
+ * `maxBodyBytes` is what the client could have sent itself.
+ * @throws MissingValueError, InvalidBindingError
+ */
+export function fillBindings (
+  { item, index, bindings, dependencies }: PlannedItem,
+  answers: Answers,
+  answerOf: (item: PlannedItem) => Subresponse,
+  maxBodyBytes: number
+): BatchItem {
+  const values = bindings.map(({ place, source, sourceId, target }) => {
+    const from = dependencies.find(({ item }) => item.id === sourceId)!
+    const value = answers.valueAt(answerOf(from), source)
+    if (value === undefined) throw new MissingValueError(place, [sourceId, ...source].join('/'))
+    return { place, target, value }
+  })
+  const headers = { ...item.headers }
+  const variables = new Map<string, string>()
+  for (const { place, target, value } of values) {
+    if (target.part === 'headers') headers[target.name] = toText(value, place)
+    if (target.part === 'url') variables.set(target.name, encode(toText(value, place), place))
+  }
+  const inBody = values.filter(({ target }) => target.part === 'body')
+  return {
+    ...item,
+    url: fillUrl(item.url, variables, `batch/${index}/url`),
+    headers,
+    ...inBody.length > 0 ? { body: fillBody(item, inBody, maxBodyBytes) } : {}
+  }
+}
+
+function readAnswer (subresponse: Subresponse, { exposeCookies }: AnswersSettings): Answer {
+  const { status, headers } = subresponse
+  const shown = Object.entries(headers).filter(([name]) => isShownHeader(name, exposeCookies))
+  return { status_code: status, headers: Object.fromEntries(shown), body: readBody(subresponse) }
+}
+
+function readBody (subresponse: Subresponse): unknown {
+  let text
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(subresponse.body)
+  } catch {
+    return undefined
+  }
+  if (!isJson(subresponse)) return text
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+
+/** A number, a boolean or a string, as the text that stands for it in a url or a header. */
+function toText (value: unknown, place: string): string {
+  if (typeof value === 'object') {
+    const kind = value === null ? 'null' : Array.isArray(value) ? 'an array' : 'an object'
+    throw new InvalidBindingError(place, `the value is ${kind}, which cannot stand there`)
+  }
+  return String(value)
+}
+
+/** Simple expansion (RFC 6570 section 3.2.2): all but the unreserved characters are percent-encoded. */
+function encode (text: string, place: string): string {
+  // Control characters, and halves of surrogate pairs, which have no encoding.
+  if (/[\p{Cc}\p{Cs}]/u.test(text)) throw new InvalidBindingError(place, 'the value has a character that a url may not have')
+  return encodeURIComponent(text).replace(/[!'()*]/g, character => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
+}
+
+function fillUrl (url: string, variables: ReadonlyMap<string, string>, place: string): string {
+  if (variables.size === 0) return url
+  const [path, ...query] = url.split('?')
+  const fill = (text: string) => text.replace(/\{(\w+)\}/g, (_variable, name) => variables.get(name)!)
+  const segments = path!.split('/').map(segment => {
+    const filled = fill(segment)
+    // It would be another path than the one that was written: its parent, or one without this segment.
+    if (filled !== segment && /^\.*$/.test(filled)) throw new InvalidBindingError(place, 'a segment of the path is empty or only dots')
+    return filled
+  })
+  return [segments.join('/'), ...query.map(fill)].join('?')
+}
+
+interface BodyValue { readonly place: string, readonly target: Binding['target'], readonly value: unknown }
+
+function fillBody (item: BatchItem, values: readonly BodyValue[], maxBytes: number): string {
+  let body: unknown
+  let bytes = 0
+  for (const { place, target, value } of values) {
+    // Counted value by value: all together could be more than the process can hold.
+    bytes += Buffer.byteLength(JSON.stringify(value))
+    if (bytes > maxBytes) throw new InvalidBindingError(place, `the body would be longer than ${maxBytes} bytes`)
+    const path = target.part === 'body' ? target.path : []
+    if (path.length === 0) body = value
+    else put(body ??= parseBody(item, place), path, value)
+  }
+  return JSON.stringify(body)
+}
+
+function put (body: unknown, path: readonly string[], value: unknown): void {
+  const container = valueAt(body, path.slice(0, -1)) as Record<string, unknown>
+  const last = path.at(-1)!
+  if (Array.isArray(container) && last === '-') container.push(value)
+  else container[last] = value
+}

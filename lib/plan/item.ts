@@ -1,0 +1,44 @@
+import type { Parent } from '../parent.ts'
+import { buildSubrequest, type Subrequest, type SubrequestRules } from '../subrequest.ts'
+import type { BatchItem } from '../wire/schema.ts'
+import { readBindings, type Binding } from './bindings.ts'
+
+/** An item that was checked, and that nothing but the failure of another can keep from running. */
+export interface PlannedItem {
+  readonly item: BatchItem
+  readonly index: number
+  readonly bindings: readonly Binding[]
+  /** What runs. `undefined` if it has bindings, until their values are known. */
+  readonly subrequest: Subrequest | undefined
+  /** The items that this one runs after. */
+  readonly dependencies: readonly PlannedItem[]
+  /** The items that run after this one. */
+  readonly dependents: readonly PlannedItem[]
+}
+
+const none: readonly never[] = Object.freeze([])
+
+/**
+ * Plans one item by itself, or throws the first reason why it cannot run.
+ * @throws InvalidBindingError, and what `buildSubrequest` throws
+ */
+export function planItem (item: BatchItem, index: number, parent: Parent, rules: SubrequestRules): PlannedItem {
+  if (item.bind === undefined) {
+    const subrequest = buildSubrequest(item, index, parent, rules)
+    return { item, index, bindings: none, subrequest, dependencies: none, dependents: none }
+  }
+  const bindings = readBindings(item, index)
+  // All that is known is checked now, with stand-ins for the values that are not.
+  buildSubrequest(withStandIns(item, bindings), index, parent, rules)
+  return { item, index, bindings, subrequest: undefined, dependencies: none, dependents: none }
+}
+
+function withStandIns (item: BatchItem, bindings: readonly Binding[]): BatchItem {
+  const headers = { ...item.headers }
+  let { url } = item
+  for (const { target } of bindings) {
+    if (target.part === 'headers') headers[target.name] = 'x'
+    if (target.part === 'url') url = url.replaceAll(`{${target.name}}`, 'x')
+  }
+  return { ...item, url, headers }
+}
