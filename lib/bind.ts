@@ -53,10 +53,10 @@ export function fillBindings (
     if (value === undefined) throw new MissingValueError(place, [sourceId, ...source].join('/'))
     return { place, target, value }
   })
-  const headers = { ...item.headers }
+  let { headers } = item
   const variables = new Map<string, string>()
   for (const { place, target, value } of values) {
-    if (target.part === 'headers') headers[target.name] = toText(value, place)
+    if (target.part === 'headers') headers = { ...headers, [target.name]: toText(value, place) }
     if (target.part === 'url') variables.set(target.name, encode(toText(value, place), place))
   }
   const inBody = values.filter(({ target }) => target.part === 'body')

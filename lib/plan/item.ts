@@ -34,10 +34,9 @@ export function planItem (item: BatchItem, index: number, parent: Parent, rules:
 }
 
 function withStandIns (item: BatchItem, bindings: readonly Binding[]): BatchItem {
-  const headers = { ...item.headers }
-  let { url } = item
+  let { url, headers } = item
   for (const { target } of bindings) {
-    if (target.part === 'headers') headers[target.name] = 'x'
+    if (target.part === 'headers') headers = { ...headers, [target.name]: 'x' }
     if (target.part === 'url') url = url.replaceAll(`{${target.name}}`, 'x')
   }
   return { ...item, url, headers }
