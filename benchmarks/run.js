@@ -3,8 +3,9 @@
 import os from 'node:os'
 import { flatCost } from './flat-cost.js'
 import { overhead } from './overhead.js'
+import { planning } from './planning.js'
 
-const benchmarks = { overhead, 'flat-cost': flatCost }
+const benchmarks = { overhead, 'flat-cost': flatCost, planning }
 const names = process.env.NAMES?.split(',') ?? Object.keys(benchmarks)
 const settings = { rounds: Number(process.env.ROUNDS ?? 7), seconds: Number(process.env.SECONDS ?? 2) }
 

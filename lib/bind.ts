@@ -1,5 +1,5 @@
 import { InvalidBindingError, MissingValueError } from './errors.ts'
-import { parseBody, valueAt, type Binding } from './plan/bindings.ts'
+import { parseBody, valueAt } from './plan/bindings.ts'
 import type { PlannedItem } from './plan/item.ts'
 import { isJson, isShownHeader, type Subresponse } from './subresponse.ts'
 import type { BatchItem } from './wire/schema.ts'
@@ -47,25 +47,20 @@ export function fillBindings (
   answerOf: (item: PlannedItem) => Subresponse,
   maxBodyBytes: number
 ): BatchItem {
-  const values = bindings.map(({ place, source, sourceId, target }) => {
+  let { headers } = item
+  const variables = new Map<string, string>()
+  const inBody: BodyValue[] = []
+  for (const { place, source, sourceId, target } of bindings) {
     const from = dependencies.find(({ item }) => item.id === sourceId)!
     const value = answers.valueAt(answerOf(from), source)
     if (value === undefined) throw new MissingValueError(place, [sourceId, ...source].join('/'))
-    return { place, target, value }
-  })
-  let { headers } = item
-  const variables = new Map<string, string>()
-  for (const { place, target, value } of values) {
-    if (target.part === 'headers') headers = { ...headers, [target.name]: toText(value, place) }
-    if (target.part === 'url') variables.set(target.name, encode(toText(value, place), place))
+    if (target.part === 'body') inBody.push({ place, path: target.path, value })
+    else if (target.part === 'headers') headers = { ...headers, [target.name]: toText(value, place) }
+    else variables.set(target.name, encode(toText(value, place), place))
   }
-  const inBody = values.filter(({ target }) => target.part === 'body')
-  return {
-    ...item,
-    url: fillUrl(item.url, variables, `batch/${index}/url`),
-    headers,
-    ...inBody.length > 0 ? { body: fillBody(item, inBody, maxBodyBytes) } : {}
-  }
+  const url = fillUrl(item.url, variables, `batch/${index}/url`)
+  const filled = { ...item, url, headers }
+  return inBody.length === 0 ? filled : { ...filled, body: fillBody(item, inBody, maxBodyBytes) }
 }
 
 function readAnswer (subresponse: Subresponse, { exposeCookies }: AnswersSettings): Answer {
@@ -118,16 +113,19 @@ function fillUrl (url: string, variables: ReadonlyMap<string, string>, place: st
   return [segments.join('/'), ...query.map(fill)].join('?')
 }
 
-interface BodyValue { readonly place: string, readonly target: Binding['target'], readonly value: unknown }
+interface BodyValue {
+  readonly place: string
+  readonly path: readonly string[]
+  readonly value: unknown
+}
 
 function fillBody (item: BatchItem, values: readonly BodyValue[], maxBytes: number): string {
   let body: unknown
   let bytes = 0
-  for (const { place, target, value } of values) {
+  for (const { place, path, value } of values) {
     // Counted value by value: all together could be more than the process can hold.
     bytes += Buffer.byteLength(JSON.stringify(value))
     if (bytes > maxBytes) throw new InvalidBindingError(place, `the body would be longer than ${maxBytes} bytes`)
-    const path = target.part === 'body' ? target.path : []
     if (path.length === 0) body = value
     else put(body ??= parseBody(item, place), path, value)
   }

@@ -27,11 +27,13 @@ export function notStarted (planned: PlannedItem, error: FastifyError): Outcome 
  * @throws TypeError if it is no answer at all
  */
 export function checkSubresponse (subresponse: Subresponse, maxBytes: number): Subresponse {
-  const { status, body } = subresponse
+  const { status, body, outcome } = subresponse
   if (!(body instanceof Uint8Array)) throw new TypeError('the body of a Subresponse must be a Uint8Array')
   if (!Number.isInteger(status) || status < 200 || status > 999) {
     return failedSubresponse(new InvalidStatusError(String(status)), 'unknown')
   }
+  // The few bytes that say why there is no answer are always left.
+  if (outcome !== undefined) return subresponse
   if (body.byteLength > maxBytes) return failedSubresponse(new ResponseTooLargeError(maxBytes), 'unknown')
   return subresponse
 }

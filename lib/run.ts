@@ -174,10 +174,9 @@ export function startRun (plan: Plan, settings: RunSettings, { refusal, transact
     // Answered before, when it was out of time: one answer is all that an item gets.
     if (!running.delete(item)) return
     item.release?.()
-    if (subresponse.body.byteLength > bytesLeft) {
-      subresponse = failedSubresponse(new ResponseTooLargeError(bytesLeft), 'unknown')
-    } else if (subresponse.outcome === undefined) {
-      bytesLeft -= subresponse.body.byteLength
+    if (subresponse.outcome === undefined) {
+      if (subresponse.body.byteLength <= bytesLeft) bytesLeft -= subresponse.body.byteLength
+      else subresponse = failedSubresponse(new ResponseTooLargeError(bytesLeft), 'unknown')
     }
     const { planned, subrequest } = item
     const outcome = { planned, subrequest, subresponse, duration: performance.now() - item.started, abandoned }

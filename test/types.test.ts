@@ -3,8 +3,8 @@ import Fastify, { type FastifyRequest } from 'fastify'
 import t from 'tap'
 import batch, {
   batchBody, concurrent, sequential,
-  type BatchBody, type BatchContext, type BatchItem, type BatchItemResponse, type BatchOptions, type BatchResponse, type BatchSummary,
-  type ExecutionContext, type Executor, type Subrequest, type Subresponse
+  type BatchBody, type BatchContext, type BatchItem, type BatchItemResponse, type BatchOptions, type BatchResponse,
+  type BatchSummary, type ExecutionContext, type Executor, type Subrequest, type Subresponse
 } from '../lib/index.ts'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false

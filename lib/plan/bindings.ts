@@ -32,7 +32,7 @@ const arrayIndex = /^(?:0|[1-9]\d*)$/
  * @throws InvalidBindingError for the first one that has no place to take a value from, or none to put it
  */
 export function readBindings (item: BatchItem, index: number): Binding[] {
-  const bind = Object.entries(item.bind ?? {})
+  const bind = Object.entries(item.bind!)
   if (bind.length > maxBindings) throw new InvalidBindingError(`batch/${index}/bind`, `more than ${maxBindings} bindings`)
   const bindings = bind.map(([key, value]) => readBinding(item, key, value, `batch/${index}/bind "${excerpt(key)}"`))
   refuseOverlaps(bindings)

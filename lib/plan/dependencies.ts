@@ -13,38 +13,44 @@ interface Linked extends PlannedItem {
  * @throws InvalidDependencyError for an id that is unknown or given twice, or items that wait for each other
  */
 export function linkItems (items: readonly PlannedItem[]): void {
-  const linked = items.filter(takesPart).map((item): Linked => {
-    return Object.assign(item, { dependencies: [], dependents: [] })
-  })
   const byId = new Map<string, Linked>()
-  for (const planned of linked) {
-    const { item: { id }, index } = planned
-    if (id === undefined) continue
-    if (byId.has(id)) throw new InvalidDependencyError(`batch/${index}/id`, `"${id}" is the id of another item`)
-    byId.set(id, planned)
-  }
-  for (const planned of linked) {
-    for (const [place, id] of namedBy(planned)) {
-      const dependency = byId.get(id)
-      if (dependency === undefined) throw new InvalidDependencyError(place, `there is no item with the id "${id}"`)
-      if (dependency === planned) throw new InvalidDependencyError(place, 'an item cannot wait for itself')
-      planned.dependencies.push(dependency)
-      dependency.dependents.push(planned)
+  const waiting: Linked[] = []
+  for (const planned of items as readonly Linked[]) {
+    const { item: { id, depends_on: dependsOn }, bindings, index } = planned
+    if (id !== undefined) {
+      if (byId.has(id)) throw new InvalidDependencyError(`batch/${index}/id`, `"${id}" is the id of another item`)
+      planned.dependents = []
+      byId.set(id, planned)
+    }
+    if (dependsOn !== undefined || bindings.length > 0) {
+      planned.dependencies = []
+      waiting.push(planned)
     }
   }
-  refuseCircles(linked)
+  for (const planned of waiting) {
+    const { item: { depends_on: dependsOn = [] }, bindings, index } = planned
+    for (let n = 0; n < dependsOn.length; n++) {
+      const id = dependsOn[n]!
+      link(planned, byId.get(id) ?? refuse(`batch/${index}/depends_on/${n}`, `there is no item with the id "${id}"`))
+    }
+    for (const { sourceId, place } of bindings) {
+      link(planned, byId.get(sourceId) ?? refuse(place, `there is no item with the id "${sourceId}"`))
+    }
+  }
+  // Where all wait for what stands before them, there is no circle.
+  const isForward = (planned: PlannedItem) => planned.dependencies.some(({ index }) => index >= planned.index)
+  if (waiting.some(isForward)) refuseCircles(items)
 }
 
-function takesPart ({ item }: PlannedItem): boolean {
-  return item.id !== undefined || item.depends_on !== undefined || item.bind !== undefined
+function link (planned: Linked, dependency: Linked): void {
+  // All that one item names is linked in a row: what it names twice has it as its last dependent.
+  if (dependency.dependents.at(-1) === planned) return
+  planned.dependencies.push(dependency)
+  dependency.dependents.push(planned)
 }
 
-/** Each id that an item waits for, once, and where it names it. */
-function namedBy ({ item, index, bindings }: PlannedItem): Iterable<[place: string, id: string]> {
-  const places = new Map<string, string>()
-  for (const [n, id] of (item.depends_on ?? []).entries()) places.set(id, `batch/${index}/depends_on/${n}`)
-  for (const { sourceId, place } of bindings) if (!places.has(sourceId)) places.set(sourceId, place)
-  return Array.from(places, ([id, place]) => [place, id])
+function refuse (place: string, reason: string): never {
+  throw new InvalidDependencyError(place, reason)
 }
 
 /** Takes away, over and over, what waits for nothing (Kahn 1962). What is left waits for itself in the end. */

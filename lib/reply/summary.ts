@@ -25,9 +25,9 @@ export function summarize (outcomes: readonly Outcome[], atomic: boolean): Batch
 }
 
 /**
- * Whether it makes sense, and does no harm, to send an item again as it is: it was refused for now (429, 503), there was
- * no time left to start it, or it is not known what became of it and its method is idempotent. Never an item that only
- * the failure of another kept from running: that one has to be mended first.
+ * Whether it makes sense, and does no harm, to send an item again as it is: it was refused for now (429, 503), or there
+ * was no time left to start it, or it is not known what became of it and its method is idempotent. Never an item that
+ * only the failure of another kept from running: that one has to be mended first.
  */
 function isWorthRetrying ({ planned, subresponse: { status, outcome, code = '' } }: Outcome): boolean {
   if (outcome === 'unknown') return idempotent.has(planned.item.method.toUpperCase()) && !lasting.has(code)

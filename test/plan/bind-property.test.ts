@@ -7,7 +7,7 @@ import { build, injectBatch } from '../helper.ts'
 const hostile = fc.oneof(
   fc.string({ unit: 'grapheme' }),
   fc.constantFrom(
-    '{x}', '{{x}}', '${x}', '$0.body', '$&', '$1', 'a/body', 'a/body/x', '/body/x', '{"$ref":"a/body"}', '__proto__', 'constructor', '-', '0',
+    '{x}', '{{x}}', '$'.concat('{x}'), '$0.body', '$&', '$1', 'a/body', 'a/body/x', '/body/x', '{"$ref":"a/body"}', '__proto__', 'constructor', '-', '0',
     '~0', '~1', '%7Bx%7D', '../..', '{id=1}:body.$.x', '<%= x %>', '#{x}', '@@a.body'
   )
 )

@@ -22,14 +22,17 @@ for (const openapi of ['3.0.3', '3.1.0']) {
     const media = operation.requestBody.content['application/json']
     const item = media.schema.properties.batch.items
     t.match(media.schema.properties.batch, { type: 'array', minItems: 1, maxItems: 7 })
-    t.strictSame(Object.keys(item.properties), ['method', 'url', 'headers', 'body', 'body_encoding'])
+    t.strictSame(Object.keys(item.properties), [
+      'id', 'method', 'url', 'headers', 'body', 'body_encoding', 'depends_on', 'bind'
+    ])
     t.strictSame(item.required, ['method', 'url'])
     t.equal(media.example.batch.length, 2)
 
     const answer = operation.responses['207'].content['application/json']
     t.strictSame(Object.keys(answer.schema.properties.batch.items.properties), [
-      'status_code', 'reason_phrase', 'headers', 'body', 'body_encoding', 'outcome'
+      'id', 'status_code', 'reason_phrase', 'headers', 'body', 'body_encoding', 'outcome'
     ])
+    t.strictSame(Object.keys(answer.schema.properties), ['batch', 'summary'])
     t.equal(answer.example.batch[0].body, 'Success!')
   })
 }

@@ -23,6 +23,18 @@ t.test('an answer larger than maxResponseBytes is 502, and the others are kept',
   })
 })
 
+t.test('what the plugin itself answers is not measured', async t => {
+  const app = build(t, { maxResponseBytes: 10, maxBatchResponseBytes: 12 })
+  app.get('/ten', async () => 'x'.repeat(10))
+  app.get('/reset', (_request, reply) => {
+    reply.hijack()
+    reply.raw.destroy()
+  })
+  const { batch } = await injectBatch(app, [get('/reset'), get('/ten'), get('/reset')])
+  t.strictSame(batch.map(answer => answer.status_code), [502, 200, 502])
+  for (const answer of [batch[0]!, batch[2]!]) t.match(JSON.parse(answer.body), { code: 'FST_BATCH_CONNECTION_RESET' })
+})
+
 t.test('what is not sent does not count', async t => {
   const app = build(t, { maxResponseBytes: 10 }, { exposeHeadRoutes: true })
   app.get('/large', async () => 'x'.repeat(100))

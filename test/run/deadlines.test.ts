@@ -69,6 +69,13 @@ t.test('a batch that is out of time answers what it has', async t => {
   t.strictSame(started, ['fast', 'never', 'never'])
 })
 
+t.test('the deadline of a batch comes first where it is the shorter one', async t => {
+  const app = build(t, { batchTimeout: 40, subrequestTimeout: 600_000 })
+  app.get('/never', () => {})
+  const { batch } = await injectBatch(app, [get('/never'), get('/never')])
+  t.strictSame(batch.map(answer => [answer.status_code, answer.outcome]), [[504, 'unknown'], [504, 'not_started']])
+})
+
 t.test('a late answer is dropped and does no harm', async t => {
   const app = build(t, { subrequestTimeout: 40 })
   const replied = latch()

@@ -43,6 +43,30 @@ t.test('routes and apps that share an executor share its limit', async t => {
   t.equal(most, 2)
 })
 
+t.test('a batch that waited takes all turns that become free', async t => {
+  const app = build(t, { executor: concurrent({ limit: 2 }) })
+  const firstRun = latch()
+  const release = latch()
+  const secondRun = latch()
+  let first = 0
+  let second = 0
+  app.get('/first', async () => {
+    if (++first === 2) firstRun.open()
+    await release.promise
+  })
+  // Answers only when both run at the same time.
+  app.get('/second', async () => {
+    if (++second === 2) secondRun.open()
+    await secondRun.promise
+  })
+  const holding = injectBatch(app, Array(2).fill(get('/first')))
+  await firstRun.promise
+  const waiting = injectBatch(app, Array(2).fill(get('/second')))
+  release.open()
+  t.strictSame((await waiting).batch.map(answer => answer.status_code), [200, 200])
+  await holding
+})
+
 t.test('a large batch cannot starve a small one', async t => {
   const app = build(t, { executor: concurrent({ limit: 2 }), maxRequests: 1000, maxInFlight: 2000 })
   let large = 0
