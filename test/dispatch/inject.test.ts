@@ -89,5 +89,6 @@ t.test('values of headers are text', async t => {
     reply.raw.end('x')
   })
   const { batch: [answer] } = await injectBatch(app, [get('/')])
-  t.match(answer!.headers, { 'x-number': '5', 'x-numbers': ['1', '2'] })
+  t.equal(answer!.headers['x-number'], '5')
+  t.strictSame(answer!.headers['x-numbers'], ['1', '2'])
 })
