@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyPluginAsync, FastifySchemaCompiler } from 
 import fp from 'fastify-plugin'
 import { createBatchHandler } from './batch-handler.ts'
 import { guardApp } from './dispatch/guard.ts'
-import { resolveOptions, type BatchOptions } from './options.ts'
+import { resolveOptions, type BatchOptions, type ResolvedOptions } from './options.ts'
 import { shareExecutor } from './shared-executor.ts'
 import { headerPolicy } from './subrequest/headers.ts'
 import { batchBody, batchResponse } from './wire/schema.ts'
@@ -53,7 +53,7 @@ const fastifyBatch: FastifyPluginAsync<BatchOptions> = async (instance, given) =
   instance.route({
     ...route,
     constraints,
-    handlerTimeout: handlerTimeout ?? longerThan(options.batchTimeout, instance),
+    handlerTimeout: handlerTimeout ?? longerThan(options, instance),
     method: 'POST',
     url: options.url,
     schema: {
@@ -88,10 +88,13 @@ function compileWith (
   }
 }
 
-/** A `handlerTimeout` of the app would take the answers of a batch away: its own deadline comes first. */
-function longerThan (batchTimeout: number, { initialConfig }: FastifyInstance): number | undefined {
+/** A `handlerTimeout` of the app would take the answers of a batch away: its own deadlines come first. */
+function longerThan (options: ResolvedOptions, { initialConfig }: FastifyInstance): number | undefined {
   const { handlerTimeout } = initialConfig as { handlerTimeout?: number }
-  return handlerTimeout ? batchTimeout + 1000 : undefined
+  if (!handlerTimeout) return undefined
+  const { batchTimeout, subrequestTimeout, transaction } = options
+  // To begin and to end a transaction has a deadline of its own each.
+  return batchTimeout + (transaction === undefined ? 0 : 2 * subrequestTimeout) + 1000
 }
 
 function rootOf (instance: FastifyInstance): FastifyInstance {

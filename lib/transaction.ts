@@ -39,7 +39,7 @@ export async function runInTransaction ({ adapter, request, items, timeout, run 
     transaction = await within(timeout, beginning)
   } catch (cause) {
     // Nobody else will end it, should it begin after all.
-    beginning.then(late => adapter.rollback(late)).catch(() => {})
+    beginning.then(endLate, () => {})
     const error = logged(new BeginFailedError({ cause }))
     return items.map(planned => notStarted(planned, error))
   }
@@ -61,6 +61,14 @@ export async function runInTransaction ({ adapter, request, items, timeout, run 
       return overrule(outcomes, new RolledBackError(), 'rolled_back')
     } catch (cause) {
       return overrule(outcomes, logged(new RollbackFailedError({ cause })), 'unknown')
+    }
+  }
+
+  async function endLate (late: unknown): Promise<void> {
+    try {
+      await adapter.rollback(late)
+    } catch (cause) {
+      logged(new RollbackFailedError({ cause }))
     }
   }
 

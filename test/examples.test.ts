@@ -1,26 +1,15 @@
 // The examples of the documents are run.
-import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
+import { blocks, loadApp } from './fixtures/examples.ts'
 import { listen, request, sendBatch, type Teardown } from './helper.ts'
 
-const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
-
-/** The code blocks of a page, by their language. */
-function blocks (page: string, language: string): string[] {
-  return [...read(page).matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\`$`, 'gms'))].map(match => match[1]!)
-}
-
-/** Runs an example as it is written, but for where it imports from and that it does not listen, and gives its app. */
+/** Runs the app of an example. */
 async function run (t: Teardown, code: string): Promise<FastifyInstance> {
-  const module = code
-    .replace("'fastify-batch-requests'", JSON.stringify(new URL('../lib/index.ts', import.meta.url).href))
-    .replace("'fastify'", JSON.stringify(import.meta.resolve('fastify')))
-    .replace(/^await app\.listen.*$/m, '')
-  const { app } = await import(`data:text/javascript,${encodeURIComponent(`${module}\nexport { app }`)}`)
+  const app = await loadApp(code)
   t.teardown(() => app.close())
   return app
 }

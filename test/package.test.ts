@@ -92,3 +92,27 @@ t.test('npm start answers the batches of the README, and stays up', async t => {
   const origin = /http:\/\/[^\s.]+(\.\d+)*:\d+/.exec(output)![0]
   t.equal((await fetch(`${origin}/views/`)).status, 200)
 })
+
+t.test('the example with books commits one batch, rolls one back, and ends', async t => {
+  const { stdout } = await run(process.execPath, ['examples/books.js'], { cwd: source, env })
+  const undone = '424 rolled_back: undone, as another item of the transaction failed'
+  t.strictSame(stdout.split('\n'), [
+    '',
+    'An author, two books of hers, and a look at them',
+    '  POST /authors  →  201 done: {"id":1,"name":"Ada Lovelace"}',
+    '  POST /books  →  201 done: {"id":1,"author_id":1,"title":"Notes"}',
+    '  POST /books  →  201 done: {"id":2,"author_id":1,"title":"Letters"}',
+    '  GET /authors/{id}/books  →  200 done: ["Notes","Letters"]',
+    '',
+    'One fails, and so nothing happens',
+    `  POST /authors  →  ${undone}`,
+    `  POST /books  →  ${undone}`,
+    '  POST /authors  →  409 rolled_back: {"error":"this author is there already"}',
+    '  POST /books  →  424 not_started: the batch stopped at batch/2, which was answered 409',
+    '',
+    'In the database',
+    '  Ada Lovelace: Notes',
+    '  Ada Lovelace: Letters',
+    ''
+  ])
+})

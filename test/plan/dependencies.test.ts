@@ -133,7 +133,8 @@ t.test('handlers find the id', async t => {
 
 t.test('every acyclic graph runs in an order that it allows, once each', async t => {
   const { app, ran } = buildRecorder(t, 3)
-  const graph = fc.array(fc.tuple(fc.boolean(), fc.array(fc.nat(30), { maxLength: 4 })), { minLength: 1, maxLength: 20 })
+  const node = fc.tuple(fc.boolean(), fc.array(fc.nat(30), { maxLength: 4 }))
+  const graph = fc.array(node, { minLength: 1, maxLength: 20 })
   await fc.assert(fc.asyncProperty(graph, fc.nat(), async (nodes, seed) => {
     ran.length = 0
     // Edges go to nodes that stand earlier here; the batch has them in another order.

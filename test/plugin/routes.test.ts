@@ -145,10 +145,12 @@ t.test('a handlerTimeout of the app does not take the answers of a batch away', 
   app.addHook('onRoute', ({ url, handlerTimeout }) => { if (url.startsWith('/batch')) timeouts.push(handlerTimeout) })
   app.register(batch, { subrequestTimeout: 5000 })
   app.register(batch, { url: '/batch/own', route: { handlerTimeout: 70 } })
+  const transaction = { begin () {}, commit () {}, rollback () {} }
+  app.register(batch, { url: '/batch/atomic', subrequestTimeout: 5000, transaction })
   app.get('/never', async () => { await new Promise(() => {}) })
   const { batch: answers } = await injectBatch(app, [get('/never'), get('/never'), get('/nowhere')])
   t.strictSame(answers.map(answer => answer.status_code), [503, 503, 404], 'it holds for each subrequest')
-  t.strictSame(timeouts, [51_000, 70])
+  t.strictSame(timeouts, [51_000, 70, 61_000], 'where a transaction may begin and end in time')
 })
 
 t.test('a request decorator called batch of the app is not overwritten', async t => {
