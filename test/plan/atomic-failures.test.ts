@@ -342,6 +342,8 @@ t.test('when the server closes before the transaction has begun, nothing is star
       async begin (request) {
         beginning.open()
         await closing.promise
+        // By then every hook has heard of it.
+        await new Promise(setImmediate)
         return inner.begin(request)
       }
     }
