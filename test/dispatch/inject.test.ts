@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http'
 import Fastify from 'fastify'
 import t from 'tap'
 import batch from '../../lib/index.ts'
-import { build, injectBatch, latch, listen } from '../helper.ts'
+import { build, injectBatch, latch, listen, sendBatch } from '../helper.ts'
 
 const get = (url: string) => ({ method: 'get', url })
 
@@ -91,4 +91,19 @@ t.test('values of headers are text', async t => {
   const { batch: [answer] } = await injectBatch(app, [get('/')])
   t.equal(answer!.headers['x-number'], '5')
   t.strictSame(answer!.headers['x-numbers'], ['1', '2'])
+})
+
+t.test('what throws out of inject is answered, and leaves nothing behind', async t => {
+  const app = build(t, {}, {
+    rewriteUrl: ({ url }) => {
+      if (url === '/broken') throw new Error('in rewriteUrl')
+      return url!
+    }
+  })
+  app.get('/', async () => 'x')
+  await listen(app)
+  // Over a socket: subrequests are tracked from the first injected batch on.
+  const { batch: [broken] } = await sendBatch(app, [get('/broken')])
+  t.match(JSON.parse(broken!.body), { code: 'FST_BATCH_CONNECTION_RESET' })
+  t.equal((await injectBatch(app, [get('/')])).status, 200, 'nothing seems to run still')
 })
