@@ -125,13 +125,22 @@ function fillBody (item: BatchItem, values: readonly BodyValue[], maxBytes: numb
   let bytes = 0
   for (const { place, target, value } of values) {
     // Counted value by value: all together could be more than the process can hold.
-    bytes += Buffer.byteLength(JSON.stringify(value))
+    bytes += Buffer.byteLength(toJson(value, place))
     if (bytes > maxBytes) throw new InvalidBindingError(place, `the body would be longer than ${maxBytes} bytes`)
     const path = target.part === 'body' ? target.path : []
     if (path.length === 0) body = value
     else put(body ??= parseBody(item, place), path, value)
   }
-  return JSON.stringify(body)
+  return toJson(body, values[0]!.place)
+}
+
+function toJson (value: unknown, place: string): string {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    // JSON.parse takes deeper values than JSON.stringify, which then ends in a RangeError.
+    throw new InvalidBindingError(place, 'the body would be nested too deeply')
+  }
 }
 
 function put (body: unknown, path: readonly string[], value: unknown): void {

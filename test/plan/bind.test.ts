@@ -182,6 +182,21 @@ t.test('a body cannot grow beyond what a client can send', async t => {
   t.equal(JSON.parse(batch[1]!.body).message, 'batch/1/bind "/body/c": the body would be longer than 1000 bytes')
 })
 
+t.test('a body that is nested too deeply to be written makes its item 400', async t => {
+  const { app, seen } = buildEcho(t)
+  app.get('/deep', async (_request, reply) => reply.type('application/json').send(deep))
+  const deep = '['.repeat(50_000) + ']'.repeat(50_000)
+  const { batch } = await injectBatch(app, [
+    source({ x: 1 }), get('/deep', { id: 'd' }),
+    post(`{"x":0,"y":${deep}}`, { bind: { '/body/x': 'a/body/x' } }), post({ x: 0 }, { bind: { '/body/x': 'd/body' } })
+  ])
+  for (const index of [2, 3]) {
+    t.match(batch[index], { status_code: 400, outcome: 'not_started' })
+    t.equal(JSON.parse(batch[index]!.body).message, `batch/${index}/bind "/body/x": the body would be nested too deeply`)
+  }
+  t.strictSame(seen, [])
+})
+
 const wrong: ReadonlyArray<[what: string, item: Partial<BatchItem>, message: string]> = [
   ['a source without a pointer', { bind: { '/body/x': 'a' } }, 'batch/0/bind "/body/x": "a" is not an id and a JSON Pointer to body, headers or status_code'],
   ['a source of another kind', { bind: { '/body/x': 'a/url' } }, 'batch/0/bind "/body/x": "a/url" is not'],
