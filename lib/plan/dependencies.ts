@@ -1,5 +1,5 @@
 import { InvalidDependencyError } from '../errors.ts'
-import type { PlannedItem } from './item.ts'
+import { nameOf, type PlannedItem } from './item.ts'
 
 /** A planned item while what it depends on is being written. */
 interface Linked extends PlannedItem {
@@ -13,20 +13,20 @@ interface Linked extends PlannedItem {
  * @throws InvalidDependencyError for an id that is unknown or given twice, or items that wait for each other
  */
 export function linkItems (items: readonly PlannedItem[]): void {
-  const linked = items.filter(takesPart).map((item): Linked => {
-    return Object.assign(item, { dependencies: [], dependents: [] })
-  })
-  const byId = new Map<string, Linked>()
+  if (!items.some(takesPart)) return
+  const linked = items.map((item): Linked => Object.assign(item, { dependencies: [], dependents: [] }))
+  const byName = new Map<string | number, Linked>()
   for (const planned of linked) {
     const { item: { id }, index } = planned
+    byName.set(index, planned)
     if (id === undefined) continue
-    if (byId.has(id)) throw new InvalidDependencyError(`batch/${index}/id`, `"${id}" is the id of another item`)
-    byId.set(id, planned)
+    if (byName.has(id)) throw new InvalidDependencyError(`batch/${index}/id`, `"${id}" is the id of another item`)
+    byName.set(id, planned)
   }
   for (const planned of linked) {
-    for (const [place, id] of namedBy(planned)) {
-      const dependency = byId.get(id)
-      if (dependency === undefined) throw new InvalidDependencyError(place, `there is no item with the id "${id}"`)
+    for (const [name, place] of namedBy(planned)) {
+      const dependency = byName.get(name)
+      if (dependency === undefined) throw new InvalidDependencyError(place, `there is no item with the id "${name}"`)
       if (dependency === planned) throw new InvalidDependencyError(place, 'an item cannot wait for itself')
       planned.dependencies.push(dependency)
       dependency.dependents.push(planned)
@@ -35,16 +35,16 @@ export function linkItems (items: readonly PlannedItem[]): void {
   refuseCircles(linked)
 }
 
-function takesPart ({ item }: PlannedItem): boolean {
-  return item.id !== undefined || item.depends_on !== undefined || item.bind !== undefined
+function takesPart ({ item, bindings }: PlannedItem): boolean {
+  return item.id !== undefined || item.depends_on !== undefined || bindings.length > 0
 }
 
-/** Each id that an item waits for, once, and where it names it. */
-function namedBy ({ item, index, bindings }: PlannedItem): Iterable<[place: string, id: string]> {
-  const places = new Map<string, string>()
+/** Each name of an item that this one waits for, once, and where it stands. */
+function namedBy ({ item, index, bindings }: PlannedItem): Iterable<[name: string | number, place: string]> {
+  const places = new Map<string | number, string>()
   for (const [n, id] of (item.depends_on ?? []).entries()) places.set(id, `batch/${index}/depends_on/${n}`)
-  for (const { sourceId, place } of bindings) if (!places.has(sourceId)) places.set(sourceId, place)
-  return Array.from(places, ([id, place]) => [place, id])
+  for (const { from, place } of bindings) if (!places.has(from)) places.set(from, place)
+  return places
 }
 
 /** Takes away, over and over, what waits for nothing (Kahn 1962). What is left waits for itself in the end. */
@@ -72,7 +72,7 @@ function circleError (first: PlannedItem, waiting: ReadonlyMap<PlannedItem, numb
     item = item.dependencies.find(dependency => waiting.has(dependency))!
   }
   const circle = [...way]
-  const ids = [...circle.slice(circle.indexOf(item)), item].map(({ item }) => item.id)
+  const ids = [...circle.slice(circle.indexOf(item)), item].map(nameOf)
   const shown = ids.length > 6 ? [...ids.slice(0, 5), '…', ids.at(-1)] : ids
   return new InvalidDependencyError(`batch/${item.index}`, `waits for itself: ${shown.join(' → ')}`)
 }

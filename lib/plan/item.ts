@@ -16,6 +16,11 @@ export interface PlannedItem {
   readonly dependents: readonly PlannedItem[]
 }
 
+/** What to call an item in messages. */
+export function nameOf ({ item: { id }, index }: PlannedItem): string {
+  return id ?? `batch/${index}`
+}
+
 const none: readonly never[] = Object.freeze([])
 
 /**
