@@ -8,13 +8,12 @@ import { ClientGoneError, ClosingError, NestedBatchError, NoTransactionsError, O
 import type { ResolvedOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
 import { readConnection, readParent, type Connection } from './parent.ts'
-import { planBatch, type Plan } from './plan.ts'
+import { planBatch, type Plan, type PlanRules } from './plan.ts'
 import { seconds } from './reply/item.ts'
 import { writeBatch } from './reply/json.ts'
 import { collectCookies } from './reply/set-cookie.ts'
 import { startRun, type Run } from './run.ts'
 import type { SharedExecutor } from './shared-executor.ts'
-import type { SubrequestRules } from './subrequest.ts'
 import { runInTransaction } from './transaction.ts'
 import type { BatchBody } from './wire/schema.ts'
 
@@ -25,7 +24,7 @@ export interface BatchHandlerSettings {
   readonly route: string
   readonly options: ResolvedOptions
   readonly executor: SharedExecutor
-  readonly rules: SubrequestRules
+  readonly rules: PlanRules
   /** The largest body that a client can send, in bytes. */
   readonly bodyLimit: number
 }

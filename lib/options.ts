@@ -45,6 +45,11 @@ export interface BatchOptions {
    * script reads it, `'expose'` leaves it in the answer of the item, `'drop'` removes it. Default `'forward'`.
    */
   setCookie?: 'forward' | 'expose' | 'drop'
+  /**
+   * Whether the ids that clients made up in JSON:API documents (`lid`, and `id` of what they created) are replaced, in
+   * later items, by those that the server gave. Default `false`.
+   */
+  jsonApi?: boolean
   /** How batches with `atomic: true` get their transaction. Default: there are none, and such batches are refused. */
   transaction?: TransactionAdapter
   /** Whether a matched route may be batched. Default: unless it has `config: { batch: false }`. */
@@ -76,6 +81,7 @@ const maxTimeout = 2 ** 31 - 1
 const maxAnswerBytes = 2 ** 26
 
 const positiveInteger: Check = ['an integer from 1', value => isInteger(value, 1, Infinity)]
+const trueOrFalse: Check = ['true or false', value => typeof value === 'boolean']
 const milliseconds: Check = [`an integer from 1 to ${maxTimeout}`, value => isInteger(value, 1, maxTimeout)]
 
 const checks: Readonly<Record<keyof BatchOptions, Check>> = {
@@ -85,7 +91,7 @@ const checks: Readonly<Record<keyof BatchOptions, Check>> = {
   inheritHeaders: ['an array of header names', value => isArrayOf(value, headerName)],
   protectedHeaders: ['an array of header names and prefixes that end in *', value => isArrayOf(value, headerNameOrPrefix)],
   defaultContentType: ['a media type', value => typeof value === 'string' && mediaType.test(value)],
-  https: ['true or false', value => typeof value === 'boolean'],
+  https: trueOrFalse,
   durationHeader: ['a header name or false', value => value === false || isArrayOf([value], headerName)],
   responseStatus: ['an integer from 200 to 299 other than 204 and 205', isResponseStatus],
   responseBody: oneOf('string', 'json'),
@@ -95,6 +101,7 @@ const checks: Readonly<Record<keyof BatchOptions, Check>> = {
   maxBatchResponseBytes: [`an integer from 1 to ${maxAnswerBytes}`, value => isInteger(value, 1, maxAnswerBytes)],
   maxInFlight: positiveInteger,
   setCookie: oneOf('forward', 'expose', 'drop'),
+  jsonApi: trueOrFalse,
   transaction: ['an object with begin, commit and rollback', isTransactionAdapter],
   allow: ['a function', value => typeof value === 'function'],
   route: ['an object', value => typeof value === 'object' && value !== null]
@@ -131,6 +138,7 @@ export function resolveOptions (options: BatchOptions): ResolvedOptions {
     maxBatchResponseBytes: options.maxBatchResponseBytes ?? 32 * 2 ** 20,
     maxInFlight: options.maxInFlight ?? 1000,
     setCookie: options.setCookie ?? 'forward',
+    jsonApi: options.jsonApi ?? false,
     transaction: options.transaction,
     allow: options.allow ?? allowByConfig,
     route: Object.freeze({ ...options.route })

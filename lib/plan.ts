@@ -1,6 +1,7 @@
 import type { Parent } from './parent.ts'
 import { linkItems } from './plan/dependencies.ts'
 import { planItem, type PlannedItem } from './plan/item.ts'
+import { bindLocalIds } from './plan/json-api.ts'
 import { buildSubrequest, type Subrequest, type SubrequestRules } from './subrequest.ts'
 import type { BatchBody, BatchItem } from './wire/schema.ts'
 
@@ -16,9 +17,16 @@ export interface Plan {
   readonly build: (item: BatchItem, index: number) => Subrequest
 }
 
+/** What is the same for all batches of a batch route. */
+export interface PlanRules extends SubrequestRules {
+  /** Whether the ids that clients made up in JSON:API documents are replaced by those of the server. */
+  readonly jsonApi: boolean
+}
+
 /** Plans a batch, or throws the first reason why one of its items cannot run: then none does. */
-export function planBatch (body: BatchBody, parent: Parent, rules: SubrequestRules): Plan {
-  const items = body.batch.map((item, index) => planItem(item, index, parent, rules))
+export function planBatch (body: BatchBody, parent: Parent, rules: PlanRules): Plan {
+  const planned = body.batch.map((item, index) => planItem(item, index, parent, rules))
+  const items = rules.jsonApi ? bindLocalIds(planned, rules.defaultContentType) : planned
   linkItems(items)
   const atomic = body.atomic ?? false
   return {

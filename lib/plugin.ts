@@ -12,7 +12,7 @@ import { compileBatchBody, refuseMediaType } from './wire/validate.ts'
 /** Adds a batch route to an app. It can be registered any number of times, in any context. */
 const fastifyBatch: FastifyPluginAsync<BatchOptions> = async (instance, given) => {
   const options = resolveOptions(given)
-  const { maxRequests, defaultContentType } = options
+  const { maxRequests, defaultContentType, jsonApi } = options
   const { onRequest = [], constraints, handlerTimeout, schema, ...route } = options.route
   const root = rootOf(instance)
   const executor = shareExecutor(options.executor)
@@ -28,6 +28,7 @@ const fastifyBatch: FastifyPluginAsync<BatchOptions> = async (instance, given) =
     rules: {
       headerPolicy: headerPolicy(options.protectedHeaders, options.inheritHeaders),
       defaultContentType,
+      jsonApi,
       methods,
       requestIdHeader: instance.initialConfig.requestIdHeader as string | false
     }

@@ -9,7 +9,7 @@ import {
 import { Execution } from './execution.ts'
 import { checkSubresponse, notStarted, type Outcome } from './outcome.ts'
 import type { Plan } from './plan.ts'
-import type { PlannedItem } from './plan/item.ts'
+import { nameOf, type PlannedItem } from './plan/item.ts'
 import { Schedule } from './schedule.ts'
 import type { Release, SharedExecutor, TakeTurn } from './shared-executor.ts'
 import { inTransaction, type Subrequest } from './subrequest.ts'
@@ -198,7 +198,7 @@ export function startRun (plan: Plan, settings: RunSettings, { refusal, transact
     const failed = [outcome]
     for (const { planned, subresponse: { status } } of failed) {
       const left = schedule.fail(planned)
-      failed.push(...skip(left, new DependencyFailedError(planned.item.id!, status)))
+      failed.push(...skip(left, new DependencyFailedError(nameOf(planned), status)))
     }
   }
 

@@ -24,8 +24,11 @@ const table: Record<string, readonly string[]> = {
   ],
   'plan/bindings.ts': ['errors.ts', 'excerpt.ts', 'wire/schema.ts'],
   'plan/item.ts': ['parent.ts', 'plan/bindings.ts', 'subrequest.ts', 'wire/schema.ts'],
+  'plan/json-api.ts': ['excerpt.ts', 'plan/bindings.ts', 'plan/item.ts', 'wire/schema.ts'],
   'plan/dependencies.ts': ['errors.ts', 'plan/item.ts'],
-  'plan.ts': ['parent.ts', 'plan/dependencies.ts', 'plan/item.ts', 'subrequest.ts', 'wire/schema.ts'],
+  'plan.ts': [
+    'parent.ts', 'plan/dependencies.ts', 'plan/item.ts', 'plan/json-api.ts', 'subrequest.ts', 'wire/schema.ts'
+  ],
   'subresponse.ts': [],
   'outcome.ts': ['errors.ts', 'plan/item.ts', 'subrequest.ts', 'subresponse.ts'],
   'executor.ts': ['subrequest.ts', 'subresponse.ts'],
@@ -62,7 +65,7 @@ const table: Record<string, readonly string[]> = {
   'batch-handler.ts': [
     'admission.ts', 'diagnostics.ts', 'dispatch/guard.ts', 'dispatch/identity.ts', 'errors.ts', 'options.ts',
     'outcome.ts', 'parent.ts', 'plan.ts', 'reply/item.ts', 'reply/json.ts', 'reply/set-cookie.ts', 'run.ts',
-    'shared-executor.ts', 'subrequest.ts', 'transaction.ts', 'wire/schema.ts'
+    'shared-executor.ts', 'transaction.ts', 'wire/schema.ts'
   ],
   'plugin.ts': [
     'batch-handler.ts', 'dispatch/guard.ts', 'options.ts', 'shared-executor.ts', 'subrequest/headers.ts',

@@ -8,15 +8,23 @@ export interface Binding {
   /** Where the binding stands, for messages. */
   readonly place: string
   readonly target: Target
-  /** The id of the item whose answer has the value. */
-  readonly sourceId: string
+  /** The item whose answer has the value: by its id, or by its index, which no client can name it by. */
+  readonly from: string | number
   /** Where the value stands in that answer: its member, and the way from there. */
   readonly source: readonly [part: 'body' | 'headers' | 'status_code', ...path: string[]]
+  /** Of a binding to the id of a resource that the other item creates (json-api.ts). */
+  readonly resource?: {
+    /** An answer about a resource of another type does not have the value. */
+    readonly type: string
+    /** The id that stands at the target, and stays there where the answer has no other. */
+    readonly id: string | undefined
+  }
 }
 
 /** A place in an item that a binding may fill. */
 export type Target =
-  | { readonly part: 'url', readonly name: string }
+  /** A variable of the url, or the number of a segment of its path. */
+  | { readonly part: 'url', readonly name: string | number }
   | { readonly part: 'headers', readonly name: string }
   | { readonly part: 'body', readonly path: readonly string[] }
 
@@ -72,7 +80,7 @@ function readBinding (item: BatchItem, key: string, value: string, place: string
   return {
     place,
     target: readTarget(item, [...ValuePointer.Format(key)], place),
-    sourceId: match[1]!,
+    from: match[1]!,
     source: [...ValuePointer.Format(match[2]!)] as unknown as Binding['source']
   }
 }

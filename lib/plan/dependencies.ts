@@ -1,5 +1,7 @@
 import { InvalidDependencyError } from '../errors.ts'
-import type { PlannedItem } from './item.ts'
+import { nameOf, type PlannedItem } from './item.ts'
+
+const none: readonly never[] = []
 
 /** A planned item while what it depends on is being written. */
 interface Linked extends PlannedItem {
@@ -13,33 +15,26 @@ interface Linked extends PlannedItem {
  * @throws InvalidDependencyError for an id that is unknown or given twice, or items that wait for each other
  */
 export function linkItems (items: readonly PlannedItem[]): void {
+  const linked = items as readonly Linked[]
   const byId = new Map<string, Linked>()
-  const waiting: Linked[] = []
-  for (const planned of items as readonly Linked[]) {
-    const { item: { id, depends_on: dependsOn }, bindings, index } = planned
-    if (id !== undefined) {
-      if (byId.has(id)) throw new InvalidDependencyError(`batch/${index}/id`, `"${id}" is the id of another item`)
-      planned.dependents = []
-      byId.set(id, planned)
-    }
-    if (dependsOn !== undefined || bindings.length > 0) {
-      planned.dependencies = []
-      waiting.push(planned)
-    }
+  for (const planned of linked) {
+    const { item: { id }, index } = planned
+    if (id === undefined) continue
+    if (byId.has(id)) throw new InvalidDependencyError(`batch/${index}/id`, `"${id}" is the id of another item`)
+    byId.set(id, planned)
   }
-  for (const planned of waiting) {
-    const { item: { depends_on: dependsOn = [] }, bindings, index } = planned
+  for (const planned of linked) {
+    const { item: { depends_on: dependsOn = none }, bindings, index } = planned
     for (let n = 0; n < dependsOn.length; n++) {
-      const id = dependsOn[n]!
-      link(planned, byId.get(id) ?? refuse(`batch/${index}/depends_on/${n}`, `there is no item with the id "${id}"`))
+      link(planned, byId.get(dependsOn[n]!) ?? refuse(`batch/${index}/depends_on/${n}`, dependsOn[n]!))
     }
-    for (const { sourceId, place } of bindings) {
-      link(planned, byId.get(sourceId) ?? refuse(place, `there is no item with the id "${sourceId}"`))
+    for (const { from, place } of bindings) {
+      link(planned, typeof from === 'number' ? linked[from]! : byId.get(from) ?? refuse(place, from))
     }
   }
   // Where all wait for what stands before them, there is no circle.
   const isForward = (planned: PlannedItem) => planned.dependencies.some(({ index }) => index >= planned.index)
-  if (waiting.some(isForward)) refuseCircles(items)
+  if (items.some(isForward)) refuseCircles(items)
 }
 
 function link (planned: Linked, dependency: Linked): void {
@@ -49,8 +44,8 @@ function link (planned: Linked, dependency: Linked): void {
   dependency.dependents.push(planned)
 }
 
-function refuse (place: string, reason: string): never {
-  throw new InvalidDependencyError(place, reason)
+function refuse (place: string, id: string): never {
+  throw new InvalidDependencyError(place, `there is no item with the id "${id}"`)
 }
 
 /** Takes away, over and over, what waits for nothing (Kahn 1962). What is left waits for itself in the end. */
@@ -78,7 +73,7 @@ function circleError (first: PlannedItem, waiting: ReadonlyMap<PlannedItem, numb
     item = item.dependencies.find(dependency => waiting.has(dependency))!
   }
   const circle = [...way]
-  const ids = [...circle.slice(circle.indexOf(item)), item].map(({ item }) => item.id)
+  const ids = [...circle.slice(circle.indexOf(item)), item].map(nameOf)
   const shown = ids.length > 6 ? [...ids.slice(0, 5), '…', ids.at(-1)] : ids
   return new InvalidDependencyError(`batch/${item.index}`, `waits for itself: ${shown.join(' → ')}`)
 }

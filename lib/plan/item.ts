@@ -16,6 +16,11 @@ export interface PlannedItem {
   readonly dependents: readonly PlannedItem[]
 }
 
+/** What to call an item in messages. */
+export function nameOf ({ item: { id }, index }: PlannedItem): string {
+  return id ?? `batch/${index}`
+}
+
 const none: readonly never[] = Object.freeze([])
 
 /**
@@ -25,12 +30,12 @@ const none: readonly never[] = Object.freeze([])
 export function planItem (item: BatchItem, index: number, parent: Parent, rules: SubrequestRules): PlannedItem {
   if (item.bind === undefined) {
     const subrequest = buildSubrequest(item, index, parent, rules)
-    return { item, index, bindings: none, subrequest, dependencies: none, dependents: none }
+    return { item, index, bindings: none, subrequest, dependencies: [], dependents: [] }
   }
   const bindings = readBindings(item, index)
   // All that is known is checked now, with stand-ins for the values that are not.
   buildSubrequest(withStandIns(item, bindings), index, parent, rules)
-  return { item, index, bindings, subrequest: undefined, dependencies: none, dependents: none }
+  return { item, index, bindings, subrequest: undefined, dependencies: [], dependents: [] }
 }
 
 function withStandIns (item: BatchItem, bindings: readonly Binding[]): BatchItem {

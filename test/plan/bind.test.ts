@@ -169,6 +169,12 @@ t.test('a binding implies a dependency', async t => {
   t.strictSame(seen, [])
 })
 
+t.test('an item that cannot be filled in gives its turn back', async t => {
+  const { app } = buildEcho(t, { executor: concurrent({ limit: 1 }) })
+  const { batch } = await injectBatch(app, [source({}), post({ x: 1 }, { bind: { '/body/x': 'a/body/x' } }), get('/echo')])
+  t.strictSame(batch.map(answer => answer.status_code), [200, 424, 200])
+})
+
 t.test('a body cannot grow beyond what a client can send', async t => {
   const app = build(t, { route: { bodyLimit: 1000 }, maxRequests: 20 })
   app.get('/large', async () => ({ text: 'x'.repeat(400) }))
@@ -180,6 +186,21 @@ t.test('a body cannot grow beyond what a client can send', async t => {
   const { batch } = await send(3)
   t.match(batch[1], { status_code: 400, outcome: 'not_started' })
   t.equal(JSON.parse(batch[1]!.body).message, 'batch/1/bind "/body/c": the body would be longer than 1000 bytes')
+})
+
+t.test('a body that is nested too deeply to be written makes its item 400', async t => {
+  const { app, seen } = buildEcho(t)
+  app.get('/deep', async (_request, reply) => reply.type('application/json').send(deep))
+  const deep = '['.repeat(50_000) + ']'.repeat(50_000)
+  const { batch } = await injectBatch(app, [
+    source({ x: 1 }), get('/deep', { id: 'd' }),
+    post(`{"x":0,"y":${deep}}`, { bind: { '/body/x': 'a/body/x' } }), post({ x: 0 }, { bind: { '/body/x': 'd/body' } })
+  ])
+  for (const index of [2, 3]) {
+    t.match(batch[index], { status_code: 400, outcome: 'not_started' })
+    t.equal(JSON.parse(batch[index]!.body).message, `batch/${index}/bind "/body/x": the body would be nested too deeply`)
+  }
+  t.strictSame(seen, [])
 })
 
 const wrong: ReadonlyArray<[what: string, item: Partial<BatchItem>, message: string]> = [

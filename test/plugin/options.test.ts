@@ -47,6 +47,7 @@ const wrong: ReadonlyArray<readonly [options: object, message: string | RegExp]>
   [{ maxBatchResponseBytes: 2 ** 26 + 1 }, 'option "maxBatchResponseBytes" must be an integer from 1 to 67108864, got 67108865'],
   [{ maxInFlight: NaN }, 'option "maxInFlight" must be an integer from 1, got NaN'],
   [{ maxInFlight: 19 }, 'option "maxInFlight" must be an integer from maxRequests, which is 20, got 19'],
+  [{ jsonApi: 'yes' }, 'option "jsonApi" must be true or false, got \'yes\''],
   [{ setCookie: true }, 'option "setCookie" must be \'forward\' or \'expose\' or \'drop\', got true'],
   [{ allow: ['/x'] }, 'option "allow" must be a function, got [ \'/x\' ]'],
   [{ route: null }, 'option "route" must be an object, got null'],
@@ -73,7 +74,7 @@ t.test('what is undefined is left out', async t => {
   const undefinedOptions = Object.fromEntries([
     'url', 'executor', 'maxRequests', 'inheritHeaders', 'protectedHeaders', 'defaultContentType', 'https', 'durationHeader',
     'responseStatus', 'responseBody', 'subrequestTimeout', 'batchTimeout', 'maxResponseBytes', 'maxBatchResponseBytes',
-    'maxInFlight', 'setCookie', 'allow', 'route'
+    'maxInFlight', 'setCookie', 'jsonApi', 'allow', 'route'
   ].map(name => [name, undefined]))
   await t.resolves(register(undefinedOptions))
 })
