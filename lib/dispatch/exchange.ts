@@ -64,20 +64,16 @@ export class Exchange {
     return injected.simulate instanceof Exchange ? injected.simulate : undefined
   }
 
-  /**
-   * Makes request and response what they would be with a socket.
-   * @returns false if nobody waits for the answer any more: then the request goes no further
-   */
-  adopt (request: IncomingMessage, response: ServerResponse): boolean {
+  /** Makes request and response what they would be with a socket. */
+  adopt (request: IncomingMessage, response: ServerResponse): void {
     this.#request = request
     this.#response = response
     identify(request, this.subrequest)
     restoreUrl(request, this.subrequest)
     restoreHeaders(request, this.subrequest)
-    request.socket = new VirtualSocket(this.subrequest.connection, () => { this.abort() }) as unknown as Socket
+    request.socket = new ExchangeSocket(this) as unknown as Socket
     takeOver(response, this)
     if (this.#aborted) this.#close()
-    return !this.#aborted
   }
 
   /** Closes the request and the response, as a client does that goes away. */
@@ -131,6 +127,21 @@ export class Exchange {
     this.#response!.destroy()
     request.emit('aborted')
     request.emit('close')
+  }
+}
+
+class ExchangeSocket extends VirtualSocket {
+  readonly #exchange: Exchange
+
+  constructor (exchange: Exchange) {
+    super(exchange.subrequest.connection)
+    this.#exchange = exchange
+  }
+
+  override destroy (): this {
+    super.destroy()
+    this.#exchange.abort()
+    return this
   }
 }
 

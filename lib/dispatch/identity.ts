@@ -2,8 +2,9 @@ import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 import type { Subrequest } from '../subrequest.ts'
 
 const kSubrequest = Symbol('fastify-batch-requests.subrequest')
+const kReachedHooks = Symbol('fastify-batch-requests.reached-hooks')
 
-interface MaybeSubrequest { [kSubrequest]?: Subrequest }
+interface MaybeSubrequest { [kSubrequest]?: Subrequest, [kReachedHooks]?: true }
 
 const running = new AsyncLocalStorage<Subrequest>()
 const untracked = new Set<Subrequest>()
@@ -17,6 +18,16 @@ export function identify (raw: object, subrequest: Subrequest): void {
 /** Gives the subrequest that a raw request was dispatched for, or `undefined` for every other request. */
 export function subrequestOf (raw: object): Subrequest | undefined {
   return (raw as MaybeSubrequest)[kSubrequest]
+}
+
+/** Says that a raw request has come as far as the hooks of the app. */
+export function markReachedHooks (raw: object): void {
+  (raw as MaybeSubrequest)[kReachedHooks] = true
+}
+
+/** Whether a raw request came as far as the hooks of the app. */
+export function hasReachedHooks (raw: object): boolean {
+  return kReachedHooks in raw
 }
 
 /**
