@@ -10,6 +10,9 @@ import type { Release, SharedExecutor, TakeTurn } from './shared-executor.ts'
 import type { Subrequest } from './subrequest.ts'
 import { failedSubresponse, type Subresponse } from './subresponse.ts'
 
+// Milliseconds for which one batch may start one subrequest after another before everybody else gets a turn.
+const turn = 1
+
 /** How one item ended. */
 export interface Outcome {
   readonly subrequest: Subrequest
@@ -65,6 +68,7 @@ export function startRun ({ subrequests }: Plan, settings: RunSettings, refusal?
   let bytesLeft = settings.maxBatchResponseBytes
   let next = 0
   let due = 0
+  let turnEnd = 0
   let waiting = false
   let finish: (outcomes: Outcome[]) => void
 
@@ -105,17 +109,24 @@ export function startRun ({ subrequests }: Plan, settings: RunSettings, refusal?
   }
 
   /**
-   * Each subrequest starts in a turn of the event loop of its own, as a request from a socket does: what its hooks do
-   * before they first wait for something is done before the next one starts, and other requests get their turns.
+   * Subrequests that run at the same time start in turns of the event loop of their own, as requests from sockets do:
+   * what the hooks of one do before they first wait for something is done before the next one starts. One that starts
+   * when nothing else runs may do so in the turn of the one before, for as long as a turn may take.
    */
   function startSoon (release?: Release): void {
+    if (running.size + due === 0 && performance.now() < turnEnd) return startNext(release)
     due++
     setImmediate(() => {
       due--
-      // All may have been answered meanwhile, without having been started.
-      if (next < subrequests.length) scope.runInAsyncScope(start, undefined, subrequests[next++]!, release)
-      else release?.()
+      turnEnd = performance.now() + turn
+      startNext(release)
     })
+  }
+
+  function startNext (release?: Release): void {
+    // All may have been answered meanwhile, without having been started.
+    if (next < subrequests.length) scope.runInAsyncScope(start, undefined, subrequests[next++]!, release)
+    else release?.()
   }
 
   function start (subrequest: Subrequest, release?: Release): void {
@@ -134,17 +145,28 @@ export function startRun ({ subrequests }: Plan, settings: RunSettings, refusal?
     }), { requestId, index, method, url })
   }
 
-  async function execute (item: Running): Promise<void> {
-    const { subrequest, execution } = item
-    let subresponse: Subresponse
+  function execute (item: Running): void {
+    let answered
     try {
-      subresponse = check(await executor.execute(subrequest, execution), execution.maxResponseBytes)
+      answered = executor.execute(item.subrequest, item.execution)
     } catch (cause) {
-      const error = new ExecutorFailedError(executor.name, { cause })
-      app.log.error({ err: error, batch: subrequest.batch }, error.message)
-      subresponse = failedSubresponse(error, 'unknown')
+      return fail(item, cause)
     }
-    answer(item, subresponse, false)
+    // Not `await`: an asynchronous function and its promise would be one more of each for every subrequest.
+    Promise.resolve(answered).then(subresponse => {
+      try {
+        subresponse = check(subresponse, item.execution.maxResponseBytes)
+      } catch (cause) {
+        return fail(item, cause)
+      }
+      answer(item, subresponse, false)
+    }, cause => { fail(item, cause) })
+  }
+
+  function fail (item: Running, cause: unknown): void {
+    const error = new ExecutorFailedError(executor.name, { cause })
+    app.log.error({ err: error, batch: item.subrequest.batch }, error.message)
+    answer(item, failedSubresponse(error, 'unknown'), false)
   }
 
   function answer (item: Running, subresponse: Subresponse, abandoned: boolean): void {

@@ -1,4 +1,4 @@
-import { IncomingMessage } from 'node:http'
+import { IncomingMessage, type IncomingHttpHeaders } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Subrequest } from '../subrequest.ts'
 import type { DirectSocket } from './direct-socket.ts'
@@ -20,10 +20,13 @@ export function createRequest ({ method, url, headers, body }: Subrequest, socke
   request.url = url
   request.upgrade = false
 
+  const fields: IncomingHttpHeaders = { ...headers }
+  if (body !== undefined) fields['content-length'] = String(body.byteLength)
   const lines: string[] = []
-  for (const name in headers) lines.push(name, headers[name]!)
-  if (body !== undefined) lines.push('content-length', String(body.byteLength))
+  for (const name in fields) lines.push(name, fields[name] as string)
   request._addHeaderLines(lines, lines.length)
+  // Each name stands there once and in lower case: there is nothing to join, but for the one that is always a list.
+  if (fields['set-cookie'] === undefined) request.headers = fields
   return request
 }
 

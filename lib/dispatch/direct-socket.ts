@@ -8,13 +8,17 @@ interface Response extends ServerResponse {
   _flush (): void
 }
 
+/** Who a socket answers for. */
+export interface SocketOwner {
+  /** Called once: when the request was answered, or else when the connection has closed. */
+  onEnd (answered: boolean): void
+}
+
 /**
  * The connection of one subrequest, as its server has it. What is sent on it is kept, up to a limit. When it is
  * destroyed, request and response get to know in the order in which they hear of a `net.Socket`.
  */
 export class DirectSocket extends VirtualSocket {
-  readonly readableHighWaterMark = getDefaultHighWaterMark(false)
-  readonly writableHighWaterMark = getDefaultHighWaterMark(false)
   /** Milliseconds without activity after which there is a `timeout`. */
   timeout: number | undefined
 
@@ -29,14 +33,16 @@ export class DirectSocket extends VirtualSocket {
   #bytesLeft: number
   #waiting = 0
   #timer: NodeJS.Timeout | undefined
-  readonly #onEnd: (answered: boolean) => void
+  readonly #owner: SocketOwner
 
-  /** `onEnd` is called once: when the request was answered, or else when the connection has closed. */
-  constructor (connection: Connection, maxBytes: number, onEnd: (answered: boolean) => void) {
+  constructor (connection: Connection, maxBytes: number, owner: SocketOwner) {
     super(connection)
     this.#bytesLeft = maxBytes
-    this.#onEnd = onEnd
+    this.#owner = owner
   }
+
+  get readableHighWaterMark (): number { return getDefaultHighWaterMark(false) }
+  get writableHighWaterMark (): number { return getDefaultHighWaterMark(false) }
 
   /** What a kernel takes at once counts as sent. */
   override get writableLength (): number {
@@ -67,7 +73,7 @@ export class DirectSocket extends VirtualSocket {
   answered (): void {
     this.request = undefined
     clearTimeout(this.#timer)
-    this.#onEnd(true)
+    this.#owner.onEnd(true)
   }
 
   /** Gives what was kept. */
@@ -133,7 +139,7 @@ export class DirectSocket extends VirtualSocket {
     this.#chunks = []
     request?.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }))
     this.emit('close', false)
-    if (request !== undefined) this.#onEnd(false)
+    if (request !== undefined) this.#owner.onEnd(false)
   }
 
   #onTimeout (): void {

@@ -5,7 +5,7 @@ import type { FastifyError } from 'fastify'
 import { ResponseTooLargeError, UnsupportedInjectError } from '../errors.ts'
 import type { Subrequest } from '../subrequest.ts'
 import type { Subresponse } from '../subresponse.ts'
-import { identify } from './identity.ts'
+import { identify, type Passage } from './identity.ts'
 import { VirtualSocket } from './virtual-socket.ts'
 
 const kExchange = Symbol('fastify-batch-requests.exchange')
@@ -33,8 +33,9 @@ interface InjectedResponse extends ServerResponse {
  * that goes in there is found again on the request in a root hook. It is a class, because only an instance of it can be
  * told from what anybody else passes to inject.
  */
-export class Exchange {
+export class Exchange implements Passage {
   readonly subrequest: Subrequest
+  untracked = false
   readonly #maxResponseBytes: number
   readonly #chunks: Buffer[] = []
   #bytes = 0

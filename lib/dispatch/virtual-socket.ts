@@ -2,13 +2,13 @@ import { EventEmitter } from 'node:events'
 import type { PeerCertificate } from 'node:tls'
 import type { Connection } from '../parent.ts'
 
+const writableState = { corked: 0 }
+
 /**
  * The batch's connection, as a subrequest sees it at `request.socket` and `response.socket`.
  * It tells who is at the other end. What a response writes to it is dropped: its dispatcher has that already.
  */
 export class VirtualSocket extends EventEmitter {
-  /** Set by the end of a response, as if this were a stream. */
-  readonly _writableState = { corked: 0 }
   destroyed = false
 
   // Over TLS alone: a plain socket does not have these.
@@ -35,6 +35,9 @@ export class VirtualSocket extends EventEmitter {
   get remoteFamily (): string | undefined { return this.#connection.remoteFamily }
   get localAddress (): string | undefined { return this.#connection.localAddress }
   get localPort (): number | undefined { return this.#connection.localPort }
+
+  /** Set by the end of a response, as if this were a stream, and never read. */
+  get _writableState (): { corked: number } { return writableState }
 
   get readable (): boolean { return !this.destroyed }
   get writable (): boolean { return !this.destroyed }

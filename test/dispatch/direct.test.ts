@@ -213,6 +213,9 @@ t.test('onTimeout hooks run, and a request that is read no further hears of it a
 })
 
 t.test('a socket that is kept beyond its answer harms nobody', async t => {
+  // As that of any socket, its timer does not keep the process alive.
+  const alive = setInterval(() => {}, 1000)
+  t.teardown(() => { clearInterval(alive) })
   const closed = latch()
   const { answered } = start((req, res) => {
     const { socket } = req
