@@ -1,10 +1,11 @@
 // `npm run bench`: measures everything and prints it as the tables of benchmarks/README.md.
 // ROUNDS and SECONDS of each measurement come from the environment, NAMES choose benchmarks.
 import os from 'node:os'
+import { bareLoop } from './bare-loop.js'
 import { flatCost } from './flat-cost.js'
 import { overhead } from './overhead.js'
 
-const benchmarks = { overhead, 'flat-cost': flatCost }
+const benchmarks = { overhead, 'flat-cost': flatCost, 'bare-loop': bareLoop }
 const names = process.env.NAMES?.split(',') ?? Object.keys(benchmarks)
 const settings = { rounds: Number(process.env.ROUNDS ?? 7), seconds: Number(process.env.SECONDS ?? 2) }
 
