@@ -7,7 +7,7 @@ const reference = sizes.indexOf(20)
 /** @returns rows of a table */
 export async function flatCost (settings) {
   const rows = []
-  for (const route of ['sequential', 'concurrent']) {
+  for (const route of ['inject/sequential', 'inject/concurrent', 'direct/sequential', 'direct/concurrent']) {
     const results = await alternate(sizes.map(items => ({ path: `/${route}`, items })), settings)
     for (const [index, runs] of results.entries()) {
       rows.push({

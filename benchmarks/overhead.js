@@ -8,8 +8,10 @@ export async function overhead (settings) {
     const targets = [
       { name: 'plain requests', path: '/users/1' },
       { name: 'by hand', path: '/by-hand', items },
-      { name: 'sequential', path: '/sequential', items },
-      { name: 'concurrent', path: '/concurrent', items }
+      { name: 'sequential, inject', path: '/inject/sequential', items },
+      { name: 'concurrent, inject', path: '/inject/concurrent', items },
+      { name: 'sequential, direct', path: '/direct/sequential', items },
+      { name: 'concurrent, direct', path: '/direct/concurrent', items }
     ]
     const results = await alternate(targets, settings)
     const byHand = results[1]

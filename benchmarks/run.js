@@ -1,11 +1,12 @@
 // `npm run bench`: measures everything and prints it as the tables of benchmarks/README.md.
 // ROUNDS and SECONDS of each measurement come from the environment, NAMES choose benchmarks.
 import os from 'node:os'
+import { bareLoop } from './bare-loop.js'
 import { flatCost } from './flat-cost.js'
 import { overhead } from './overhead.js'
 import { planning } from './planning.js'
 
-const benchmarks = { overhead, 'flat-cost': flatCost, planning }
+const benchmarks = { overhead, 'flat-cost': flatCost, 'bare-loop': bareLoop, planning }
 const names = process.env.NAMES?.split(',') ?? Object.keys(benchmarks)
 const settings = { rounds: Number(process.env.ROUNDS ?? 7), seconds: Number(process.env.SECONDS ?? 2) }
 

@@ -1,7 +1,7 @@
 // The server under load: one small route, a batch route as people write it by hand, and this plugin.
 // Started by the benchmarks as a child process, on a core of its own.
 import Fastify from 'fastify'
-import batch, { concurrent } from '../dist/index.js'
+import batch, { concurrent, sequential } from '../dist/index.js'
 
 const app = Fastify({ bodyLimit: 2 ** 24 })
 
@@ -15,8 +15,12 @@ app.post('/by-hand', async request => {
   }
 })
 
-app.register(batch, { url: '/sequential', maxRequests: 1000, maxInFlight: 100_000 })
-app.register(batch, { url: '/concurrent', maxRequests: 1000, maxInFlight: 100_000, executor: concurrent() })
+for (const dispatch of ['inject', 'direct']) {
+  for (const make of [sequential, concurrent]) {
+    const url = `/${dispatch}/${make.name}`
+    app.register(batch, { url, maxRequests: 1000, maxInFlight: 100_000, executor: make({ dispatch }) })
+  }
+}
 
 await app.listen({ port: 0, host: '127.0.0.1' })
 process.send({ port: app.server.address().port })

@@ -7,6 +7,7 @@ export { batchBody, batchItem, batchItemResponse, batchResponse, batchSummary } 
 export type { BatchMessage, SubrequestMessage } from './diagnostics.ts'
 export type { Allow } from './dispatch/guard.ts'
 export type { ExecutionContext, Executor } from './executor.ts'
+export type { ConcurrentOptions, InProcessOptions } from './executors/in-process.ts'
 export type { BatchOptions, BatchRouteOptions } from './options.ts'
 export type { Connection } from './parent.ts'
 export type { BatchContext, Subrequest } from './subrequest.ts'

@@ -15,12 +15,14 @@ import type { Release, SharedExecutor, TakeTurn } from './shared-executor.ts'
 import { inTransaction, type Subrequest } from './subrequest.ts'
 import { failedSubresponse, type Subresponse } from './subresponse.ts'
 
+// How long one batch may start subrequests before all others get a turn, in milliseconds.
+const turn = 1
+
 export interface RunSettings {
   readonly app: FastifyInstance
   readonly executor: SharedExecutor
-  /** Milliseconds. */
+  /** Milliseconds, as the next one. */
   readonly subrequestTimeout: number
-  /** Milliseconds. */
   readonly batchTimeout: number
   readonly maxResponseBytes: number
   readonly maxBatchResponseBytes: number
@@ -30,11 +32,9 @@ export interface RunSettings {
   readonly exposeCookies: boolean
 }
 
-/** What may be different for each run. */
+/** With a `refusal` nothing is started, and all is answered with it. A `transaction` is handed to all handlers. */
 export interface RunStart {
-  /** Starts nothing, and answers everything with it. */
   readonly refusal?: FastifyError
-  /** Is handed to the handlers of all items, which then run one after another. */
   readonly transaction?: unknown
 }
 
@@ -72,6 +72,7 @@ export function startRun (plan: Plan, settings: RunSettings, { refusal, transact
   let timer = setTimeout(onTimer, Math.min(subrequestTimeout, batchTimeout))
   let bytesLeft = settings.maxBatchResponseBytes
   let due = 0
+  let turnEnd = 0
   let waiting = false
   let finish: (outcomes: Outcome[]) => void
 
@@ -112,18 +113,29 @@ export function startRun (plan: Plan, settings: RunSettings, { refusal, transact
   }
 
   /**
-   * Each subrequest starts in a turn of the event loop of its own, as a request from a socket does: what its hooks do
-   * before they first wait for something is done before the next one starts, and other requests get their turns.
+   * Subrequests that run at the same time start in turns of the event loop of their own, as requests from sockets do:
+   * what the hooks of one do before they first wait for something is done before the next one starts. One that starts
+   * when nothing else runs may do so in the turn of the one before, for as long as a turn may take.
    */
   function startSoon (release?: Release): void {
+    if (running.size + due === 0 && performance.now() < turnEnd) return startNext(release)
     due++
     setImmediate(() => {
       due--
-      // All may have been answered meanwhile, without having been started.
-      const planned = schedule.take()
-      if (planned === undefined) release?.()
-      else scope.runInAsyncScope(start, undefined, planned, release)
+      turnEnd = performance.now() + turn
+      startNext(release)
     })
+  }
+
+  function startNext (release?: Release): void {
+    const planned = schedule.take()
+    // All may have been answered meanwhile, without having been started.
+    if (planned === undefined) return release?.()
+    const end = turnEnd
+    // No subrequest starts from inside the start of another.
+    turnEnd = 0
+    scope.runInAsyncScope(start, undefined, planned, release)
+    turnEnd = end
   }
 
   function start (planned: PlannedItem, release?: Release): void {
@@ -132,8 +144,7 @@ export function startRun (plan: Plan, settings: RunSettings, { refusal, transact
       subrequest = prepare(planned)
     } catch (error) {
       release?.()
-      settle(notStarted(planned, error as FastifyError))
-      return
+      return settle(notStarted(planned, error as FastifyError))
     }
     const execution = new Execution(app, Math.min(settings.maxResponseBytes, bytesLeft))
     const item: Running = { planned, subrequest, execution, started: performance.now(), release }
@@ -152,8 +163,8 @@ export function startRun (plan: Plan, settings: RunSettings, { refusal, transact
 
   function prepare (planned: PlannedItem): Subrequest {
     const answerOf = ({ index }: PlannedItem) => outcomes[index]!.subresponse
-    const subrequest = planned.subrequest ??
-      plan.build(fillBindings(planned, answers, answerOf, settings.maxBodyBytes), planned.index)
+    const fill = () => fillBindings(planned, answers, answerOf, settings.maxBodyBytes)
+    const subrequest = planned.subrequest ?? plan.build(fill(), planned.index)
     return transaction === undefined ? subrequest : inTransaction(subrequest, transaction)
   }
 

@@ -49,8 +49,15 @@ const table: Record<string, readonly string[]> = {
   'dispatch/inject.ts': [
     'dispatch/exchange.ts', 'dispatch/identity.ts', 'errors.ts', 'executor.ts', 'subrequest.ts', 'subresponse.ts'
   ],
+  'dispatch/direct-socket.ts': ['dispatch/virtual-socket.ts', 'parent.ts'],
+  'dispatch/direct-request.ts': ['dispatch/direct-socket.ts', 'subrequest.ts'],
+  'dispatch/direct-response.ts': ['dispatch/direct-socket.ts', 'subresponse.ts'],
+  'dispatch/direct.ts': [
+    'dispatch/direct-request.ts', 'dispatch/direct-response.ts', 'dispatch/direct-socket.ts', 'dispatch/identity.ts',
+    'errors.ts', 'executor.ts', 'subrequest.ts', 'subresponse.ts'
+  ],
   'dispatch/guard.ts': ['dispatch/exchange.ts', 'dispatch/identity.ts', 'errors.ts', 'subrequest.ts', 'subresponse.ts'],
-  'executors/in-process.ts': ['dispatch/inject.ts', 'errors.ts', 'executor.ts'],
+  'executors/in-process.ts': ['dispatch/direct.ts', 'dispatch/inject.ts', 'errors.ts', 'executor.ts'],
   'reply/item.ts': ['outcome.ts', 'subresponse.ts'],
   'reply/summary.ts': ['errors.ts', 'outcome.ts', 'wire/schema.ts'],
   'reply/json.ts': ['outcome.ts', 'reply/item.ts', 'reply/summary.ts'],

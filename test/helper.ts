@@ -2,6 +2,7 @@ import http, { type IncomingHttpHeaders } from 'node:http'
 import https from 'node:https'
 import type { AddressInfo } from 'node:net'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import tap, { type Test } from 'tap'
 import batch, { type BatchItem, type BatchItemResponse, type BatchOptions } from '../lib/index.ts'
 
 /** What of tap's test object the helpers use. */
@@ -13,6 +14,16 @@ export function build (t: Teardown, options: BatchOptions = {}, server: FastifyS
   app.register(batch, options)
   t.teardown(() => app.close())
   return app
+}
+
+/** How an executor in this process can hand a subrequest to the app. */
+export const dispatches = ['inject', 'direct'] as const
+
+export type Dispatch = typeof dispatches[number]
+
+/** Holds both dispatchers to the same test. */
+export function testEach (name: string, test: (t: Test, dispatch: Dispatch) => Promise<void>): void {
+  for (const dispatch of dispatches) tap.test(`${name}: ${dispatch}`, t => test(t, dispatch))
 }
 
 /** Lets an app listen on a free port. */

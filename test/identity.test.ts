@@ -5,18 +5,17 @@ import { createConnection, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
-import t from 'tap'
-import batch, { type BatchOptions } from '../lib/index.ts'
-import { build, latch, listen, request, sendBatch, type RequestOptions, type Teardown } from './helper.ts'
+import batch, { sequential, type BatchOptions } from '../lib/index.ts'
+import { build, latch, listen, request, sendBatch, testEach, type RequestOptions, type Teardown, type Dispatch } from './helper.ts'
 
 const pem = (name: string) => readFileSync(new URL(`./fixtures/tls/${name}.pem`, import.meta.url))
 const tls = { key: pem('key'), cert: pem('cert') }
 const clientTls = { key: pem('client-key'), cert: pem('client-cert') }
 
 /** An app that tells who it thinks is calling, in every way there is. */
-function buildWho (t: Teardown, server: object = {}, options: BatchOptions = {}): FastifyInstance {
+function buildWho (t: Teardown, dispatch: Dispatch, server: object = {}, options: BatchOptions = {}): FastifyInstance {
   const app = Fastify(server as FastifyServerOptions)
-  app.register(batch, options)
+  app.register(batch, { executor: sequential({ dispatch }), ...options })
   t.teardown(() => app.close())
   app.get('/who', async request => {
     const { ip, ips, host, hostname, port, protocol, socket, raw } = request
@@ -48,29 +47,31 @@ const trusts: ReadonlyArray<readonly [name: string, trustProxy: FastifyServerOpt
 ]
 
 for (const [name, trustProxy] of trusts) {
-  t.test(`the caller is the same as directly, with trustProxy ${name}`, async t => {
-    const app = await listen(buildWho(t, { trustProxy }))
+  testEach(`the caller is the same as directly, with trustProxy ${name}`, async (t, dispatch) => {
+    const app = await listen(buildWho(t, dispatch, { trustProxy }))
     await compare(t, app)
     await compare(t, app, { headers: forwarded })
     await compare(t, app, { headers: { ...forwarded, host: 'virtual.example' }, localAddress: '127.0.0.9' })
   })
 }
 
-t.test('the address is never made up: 127.0.0.9 stays 127.0.0.9', async t => {
-  const app = await listen(buildWho(t))
+testEach('the address is never made up: 127.0.0.9 stays 127.0.0.9', async (t, dispatch) => {
+  const app = await listen(buildWho(t, dispatch))
   t.match(await compare(t, app, { localAddress: '127.0.0.9' }), { ip: '127.0.0.9', connection: { remoteAddress: '127.0.0.9' } })
 })
 
-t.test('the caller is the same over https', async t => {
+testEach('the caller is the same over https', async (t, dispatch) => {
   for (const trustProxy of [false, true]) {
-    const app = await listen(buildWho(t, { https: tls, trustProxy }))
+    const app = await listen(buildWho(t, dispatch, { https: tls, trustProxy }))
     t.match(await compare(t, app), { protocol: 'https', connection: { encrypted: true, authorized: false } })
     await compare(t, app, { headers: { ...forwarded, 'x-forwarded-proto': 'http' } })
   }
 })
 
-t.test('the certificate of the client is there over https', async t => {
-  const app = buildWho(t, { https: { ...tls, requestCert: true, rejectUnauthorized: false, ca: clientTls.cert } })
+testEach('the certificate of the client is there over https', async (t, dispatch) => {
+  const app = buildWho(t, dispatch, {
+    https: { ...tls, requestCert: true, rejectUnauthorized: false, ca: clientTls.cert }
+  })
   app.get('/certificate', async request => {
     const socket = request.socket as import('node:tls').TLSSocket
     return { authorized: socket.authorized, name: socket.getPeerCertificate().subject?.CN ?? null }
@@ -83,8 +84,8 @@ t.test('the certificate of the client is there over https', async t => {
   t.strictSame(JSON.parse((await sendBatch(app, certificate)).batch[0]!.body), { authorized: false, name: null })
 })
 
-t.test('the caller is the same over HTTP/2', async t => {
-  const app = await listen(buildWho(t, { http2: true, https: { ...tls, allowHTTP1: false } }))
+testEach('the caller is the same over HTTP/2', async (t, dispatch) => {
+  const app = await listen(buildWho(t, dispatch, { http2: true, https: { ...tls, allowHTTP1: false } }))
   const session = http2.connect(`https://127.0.0.1:${(app.server.address() as AddressInfo).port}`, { rejectUnauthorized: false })
   t.teardown(() => { session.destroy() })
   const send = (headers: http2.OutgoingHttpHeaders, body?: string) => new Promise<any>((resolve, reject) => {
@@ -102,10 +103,10 @@ t.test('the caller is the same over HTTP/2', async t => {
   t.strictSame(JSON.parse(batch[0].body), direct)
 })
 
-t.test('over a unix socket there is no address', async t => {
+testEach('over a unix socket there is no address', async (t, dispatch) => {
   for (const trustProxy of [false, true, 'loopback']) {
-    const app = buildWho(t, { trustProxy })
-    const socketPath = join(tmpdir(), `batch-${process.pid}-${String(trustProxy)}.sock`)
+    const app = buildWho(t, dispatch, { trustProxy })
+    const socketPath = join(tmpdir(), `batch-${process.pid}-${String(trustProxy)}-${dispatch}.sock`)
     await app.listen({ path: socketPath })
     const seen = await compare(t, app, { socketPath })
     t.notHas(seen, 'ip')
@@ -113,23 +114,24 @@ t.test('over a unix socket there is no address', async t => {
   }
 })
 
-t.test('hooks that run before ours do not see a loopback address either', async t => {
+testEach('hooks that run before ours do not see a loopback address either', async (t, dispatch) => {
   const app = Fastify()
   t.teardown(() => app.close())
   const seen: unknown[] = []
   app.addHook('onRequest', async request => { seen.push(request.ip) })
-  app.register(batch)
+  app.register(batch, { executor: sequential({ dispatch }) })
   app.get('/', async request => String(request.ip))
-  const socketPath = join(tmpdir(), `batch-${process.pid}-early.sock`)
+  const socketPath = join(tmpdir(), `batch-${process.pid}-early-${dispatch}.sock`)
   await app.listen({ path: socketPath })
 
   const { batch: [answer] } = await sendBatch(app, [{ method: 'get', url: '/' }], { socketPath })
-  t.strictSame(seen, [undefined, 'unknown'])
+  // inject needs some address to begin with.
+  t.strictSame(seen, [undefined, dispatch === 'inject' ? 'unknown' : undefined])
   t.equal(answer!.body, 'undefined')
 })
 
-t.test('after the client has gone, the address stays, and nothing further starts', async t => {
-  const app = build(t)
+testEach('after the client has gone, the address stays, and nothing further starts', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   const gone = latch()
   const started = latch()
   const seen: string[] = []
@@ -153,8 +155,8 @@ t.test('after the client has gone, the address stays, and nothing further starts
   t.strictSame(seen, ['127.0.0.9'])
 })
 
-t.test('https says what subrequests see', async t => {
-  const plain = buildWho(t, { trustProxy: true }, { https: true })
+testEach('https says what subrequests see', async (t, dispatch) => {
+  const plain = buildWho(t, dispatch, { trustProxy: true }, { https: true })
   plain.get('/certificate', async request => (request.socket as import('node:tls').TLSSocket).getPeerCertificate())
   await listen(plain)
   t.equal((await sendBatch(plain, [{ method: 'get', url: '/certificate' }])).batch[0]!.body, '{}')
@@ -163,14 +165,14 @@ t.test('https says what subrequests see', async t => {
   const [proxied] = (await sendBatch(plain, who, { headers: { 'x-forwarded-proto': 'http' } })).batch
   t.match(JSON.parse(proxied!.body), { protocol: 'https' })
 
-  const secure = await listen(buildWho(t, { https: tls, trustProxy: true }, { https: false }))
+  const secure = await listen(buildWho(t, dispatch, { https: tls, trustProxy: true }, { https: false }))
   const [downgraded] = (await sendBatch(secure, who, { headers: { 'x-forwarded-proto': 'https' } })).batch
   t.match(JSON.parse(downgraded!.body), { protocol: 'http' })
   t.notHas(JSON.parse(downgraded!.body).connection, 'encrypted')
 })
 
-t.test('a batch without a host, as in HTTP/1.0, has subrequests without one', async t => {
-  const app = build(t)
+testEach('a batch without a host, as in HTTP/1.0, has subrequests without one', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   app.get('/host', async request => ({ host: request.host, has: 'host' in request.headers }))
   await listen(app)
   const body = JSON.stringify({ batch: [{ method: 'get', url: '/host' }] })

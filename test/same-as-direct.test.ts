@@ -79,7 +79,10 @@ const inherited = fc.record({
 }, { requiredKeys: [] })
 
 for (const [name, executor, trustProxy] of [
-  ['sequential', sequential(), false], ['concurrent', concurrent({ limit: 4 }), true]
+  ['sequential, inject', sequential({ dispatch: 'inject' }), false],
+  ['sequential, direct', sequential({ dispatch: 'direct' }), true],
+  ['concurrent, inject', concurrent({ limit: 4, dispatch: 'inject' }), true],
+  ['concurrent, direct', concurrent({ limit: 4, dispatch: 'direct' }), false]
 ] as const) {
   t.test(`a subrequest is answered as the same request sent directly: ${name}`, async t => {
     const app = buildRealisticApp({ trustProxy })
@@ -99,7 +102,7 @@ for (const [name, executor, trustProxy] of [
         const direct = await request(app, directly(item, inherited, agent))
         assert.deepEqual(normalizeItem(batch[index]!), normalizeDirect(direct))
       }
-    }), { numRuns: 600, seed: 20261122 })
+    }), { numRuns: 300, seed: 20261122 })
   })
 }
 

@@ -5,7 +5,7 @@ import type { FastifyError } from 'fastify'
 import { ResponseTooLargeError, UnsupportedInjectError } from '../errors.ts'
 import type { Subrequest } from '../subrequest.ts'
 import type { Subresponse } from '../subresponse.ts'
-import { identify } from './identity.ts'
+import { identify, type Passage } from './identity.ts'
 import { VirtualSocket } from './virtual-socket.ts'
 
 const kExchange = Symbol('fastify-batch-requests.exchange')
@@ -33,8 +33,9 @@ interface InjectedResponse extends ServerResponse {
  * that goes in there is found again on the request in a root hook. It is a class, because only an instance of it can be
  * told from what anybody else passes to inject.
  */
-export class Exchange {
+export class Exchange implements Passage {
   readonly subrequest: Subrequest
+  untracked = false
   readonly #maxResponseBytes: number
   readonly #chunks: Buffer[] = []
   #bytes = 0
@@ -64,20 +65,16 @@ export class Exchange {
     return injected.simulate instanceof Exchange ? injected.simulate : undefined
   }
 
-  /**
-   * Makes request and response what they would be with a socket.
-   * @returns false if nobody waits for the answer any more: then the request goes no further
-   */
-  adopt (request: IncomingMessage, response: ServerResponse): boolean {
+  /** Makes request and response what they would be with a socket. */
+  adopt (request: IncomingMessage, response: ServerResponse): void {
     this.#request = request
     this.#response = response
     identify(request, this.subrequest)
     restoreUrl(request, this.subrequest)
     restoreHeaders(request, this.subrequest)
-    request.socket = new VirtualSocket(this.subrequest.connection, () => { this.abort() }) as unknown as Socket
+    request.socket = new ExchangeSocket(this) as unknown as Socket
     takeOver(response, this)
     if (this.#aborted) this.#close()
-    return !this.#aborted
   }
 
   /** Closes the request and the response, as a client does that goes away. */
@@ -131,6 +128,21 @@ export class Exchange {
     this.#response!.destroy()
     request.emit('aborted')
     request.emit('close')
+  }
+}
+
+class ExchangeSocket extends VirtualSocket {
+  readonly #exchange: Exchange
+
+  constructor (exchange: Exchange) {
+    super(exchange.subrequest.connection)
+    this.#exchange = exchange
+  }
+
+  override destroy (): this {
+    super.destroy()
+    this.#exchange.abort()
+    return this
   }
 }
 

@@ -3,7 +3,7 @@ import { RouteNotAllowedError } from '../errors.ts'
 import type { BatchContext } from '../subrequest.ts'
 import { errorBody } from '../subresponse.ts'
 import { Exchange } from './exchange.ts'
-import { subrequestOf } from './identity.ts'
+import { markReachedHooks, subrequestOf } from './identity.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -40,11 +40,14 @@ function install (root: FastifyInstance): Map<string, Allow> {
   })
   root.addHook('onRequest', function guardSubrequest (request, reply, done) {
     const exchange = Exchange.of(request.raw)
-    if (exchange?.adopt(request.raw, reply.raw) === false) return
+    exchange?.adopt(request.raw, reply.raw)
 
     const subrequest = subrequestOf(request.raw)
     if (subrequest === undefined) return done()
+    // Nobody waits for the answer any more: it goes no further.
+    if (request.raw.aborted) return
 
+    markReachedHooks(request.raw)
     request.log = reply.log = request.log.child({ batch: subrequest.batch })
 
     // The route that was matched, not the url that was sent: there are many ways to write a url.

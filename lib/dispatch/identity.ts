@@ -2,11 +2,20 @@ import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 import type { Subrequest } from '../subrequest.ts'
 
 const kSubrequest = Symbol('fastify-batch-requests.subrequest')
+const kReachedHooks = Symbol('fastify-batch-requests.reached-hooks')
 
-interface MaybeSubrequest { [kSubrequest]?: Subrequest }
+interface MaybeSubrequest { [kSubrequest]?: Subrequest, [kReachedHooks]?: true }
+
+/** One way of a subrequest through the app. */
+export interface Passage {
+  readonly subrequest: Subrequest
+  /** Whether it is under way, and cannot be told apart from other code. Kept by `enter` and `leave`. */
+  untracked: boolean
+}
 
 const running = new AsyncLocalStorage<Subrequest>()
-const untracked = new Set<Subrequest>()
+const resourceOptions = { requireManualDestroy: true }
+let untracked = 0
 let tracking = false
 
 /** Says that a raw request is the one that was dispatched for a subrequest. */
@@ -19,21 +28,39 @@ export function subrequestOf (raw: object): Subrequest | undefined {
   return (raw as MaybeSubrequest)[kSubrequest]
 }
 
+/** Says that a raw request has come as far as the hooks of the app. */
+export function markReachedHooks (raw: object): void {
+  (raw as MaybeSubrequest)[kReachedHooks] = true
+}
+
+/** Whether a raw request came as far as the hooks of the app. */
+export function hasReachedHooks (raw: object): boolean {
+  return kReachedHooks in raw
+}
+
 /**
- * Calls `dispatch` in an asynchronous context of its own, as a request from a socket has one: what a subrequest enters
- * into an AsyncLocalStorage reaches neither its siblings nor the batch. To be followed by `leave`.
+ * Calls `dispatch` with a passage in an asynchronous context of its own, as a request from a socket has one: what a
+ * subrequest enters into an AsyncLocalStorage reaches neither its siblings nor the batch. To be followed by `leave`.
  */
-export function enter (subrequest: Subrequest, dispatch: () => void): void {
-  new AsyncResource('Subrequest', { requireManualDestroy: true }).runInAsyncScope(() => {
-    if (tracking) running.enterWith(subrequest)
-    else untracked.add(subrequest)
-    dispatch()
-  })
+export function enter<Kind extends Passage> (passage: Kind, dispatch: (passage: Kind) => void): void {
+  new AsyncResource('Subrequest', resourceOptions).runInAsyncScope(enterScope, undefined, passage, dispatch as never)
+}
+
+function enterScope (passage: Passage, dispatch: (passage: Passage) => void): void {
+  if (tracking) {
+    running.enterWith(passage.subrequest)
+  } else {
+    passage.untracked = true
+    untracked++
+  }
+  dispatch(passage)
 }
 
 /** Says that a subrequest was answered, or that nobody waits for its answer any more. */
-export function leave (subrequest: Subrequest): void {
-  untracked.delete(subrequest)
+export function leave (passage: Passage): void {
+  if (!passage.untracked) return
+  passage.untracked = false
+  untracked--
 }
 
 /**
@@ -45,5 +72,5 @@ export function leave (subrequest: Subrequest): void {
  */
 export function isInsideSubrequest (): boolean {
   tracking = true
-  return running.getStore() !== undefined || untracked.size > 0
+  return running.getStore() !== undefined || untracked > 0
 }

@@ -15,16 +15,16 @@ export function inject (subrequest: Subrequest, context: ExecutionContext): Prom
   const exchange = new Exchange(subrequest, context.maxResponseBytes)
   context.onAbort(() => {
     exchange.abort()
-    leave(subrequest)
+    leave(exchange)
   })
 
   return new Promise(resolve => {
     // The callback form: an exception inside the promise form cannot be caught by anyone.
     const done = (error: Error | undefined, response: LightMyRequestResponse | undefined) => {
-      leave(subrequest)
+      leave(exchange)
       resolve(toSubresponse(exchange, error, response))
     }
-    enter(subrequest, () => {
+    enter(exchange, () => {
       try {
         context.app.inject(injectOptions(exchange), done)
       } catch (error) {

@@ -2,61 +2,65 @@ import { EventEmitter } from 'node:events'
 import type { PeerCertificate } from 'node:tls'
 import type { Connection } from '../parent.ts'
 
+const writableState = { corked: 0 }
+
 /**
  * The batch's connection, as a subrequest sees it at `request.socket` and `response.socket`.
  * It tells who is at the other end. What a response writes to it is dropped: its dispatcher has that already.
  */
 export class VirtualSocket extends EventEmitter {
-  readonly remoteAddress: string | undefined
-  readonly remotePort: number | undefined
-  readonly remoteFamily: string | undefined
-  readonly localAddress: string | undefined
-  readonly localPort: number | undefined
-  readonly encrypted: true | undefined
-  readonly authorized: boolean | undefined
-  readonly authorizationError: string | undefined
-
-  readonly readable = true
-  readonly writable = true
-  readonly writableLength = 0
-  /** Set by the end of a response, as if this were a stream. */
-  readonly _writableState = { corked: 0 }
   destroyed = false
 
-  /** Over TLS alone: the certificate of the client, empty if it sent none. */
-  readonly getPeerCertificate?: () => PeerCertificate
+  // Over TLS alone: a plain socket does not have these.
+  declare readonly encrypted?: true
+  declare readonly authorized?: boolean
+  declare readonly authorizationError?: string
+  /** The certificate of the client, empty if it sent none. */
+  declare readonly getPeerCertificate?: () => PeerCertificate
 
-  readonly #onDestroy: () => void
+  readonly #connection: Connection
 
-  constructor (connection: Connection, onDestroy: () => void) {
+  constructor (connection: Connection) {
     super()
-    this.remoteAddress = connection.remoteAddress
-    this.remotePort = connection.remotePort
-    this.remoteFamily = connection.remoteFamily
-    this.localAddress = connection.localAddress
-    this.localPort = connection.localPort
-    this.encrypted = connection.encrypted
+    this.#connection = connection
+    if (connection.encrypted !== true) return
+    this.encrypted = true
     this.authorized = connection.authorized
     this.authorizationError = connection.authorizationError
-    this.#onDestroy = onDestroy
-    if (connection.encrypted) this.getPeerCertificate = () => connection.peerCertificate ?? {} as PeerCertificate
+    this.getPeerCertificate = () => connection.peerCertificate ?? {} as PeerCertificate
   }
 
-  write (_chunk: unknown, _encoding: unknown, callback: unknown): boolean {
-    if (typeof callback === 'function') process.nextTick(callback)
+  get remoteAddress (): string | undefined { return this.#connection.remoteAddress }
+  get remotePort (): number | undefined { return this.#connection.remotePort }
+  get remoteFamily (): string | undefined { return this.#connection.remoteFamily }
+  get localAddress (): string | undefined { return this.#connection.localAddress }
+  get localPort (): number | undefined { return this.#connection.localPort }
+
+  /** Set by the end of a response, as if this were a stream, and never read. */
+  get _writableState (): { corked: number } { return writableState }
+
+  get readable (): boolean { return !this.destroyed }
+  get writable (): boolean { return !this.destroyed }
+  get writableLength (): number { return 0 }
+  get writableCorked (): number { return 0 }
+
+  write (_chunk: unknown, encoding: unknown, callback: unknown): boolean {
+    const written = typeof encoding === 'function' ? encoding : callback
+    if (typeof written === 'function') process.nextTick(written, null)
     return true
   }
 
   /** Ends this subrequest, not the connection: other subrequests go on. */
-  destroy (): this {
+  destroy (_error?: Error): this {
     this.destroyed = true
-    this.#onDestroy()
     return this
   }
 
   cork (): void {}
   uncork (): void {}
-  setTimeout (): this { return this }
+  pause (): this { return this }
+  resume (): this { return this }
+  setTimeout (_milliseconds: number, _callback?: () => void): this { return this }
   setKeepAlive (): this { return this }
   setNoDelay (): this { return this }
   ref (): this { return this }

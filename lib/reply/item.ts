@@ -15,7 +15,7 @@ export function writeItem ({ planned, subresponse, duration }: Outcome, settings
   const { status, reason, outcome } = subresponse
   const { id } = planned.item
   // An id has no character that JSON would escape.
-  return `{${id === undefined ? '' : `"id":"${id}",`}"status_code":${status},"reason_phrase":${JSON.stringify(reason)}` +
+  return `{${id === undefined ? '' : `"id":"${id}",`}"status_code":${status},"reason_phrase":${quote(reason)}` +
     `,"headers":{${writeHeaders(subresponse, duration, settings)}},${writeBody(subresponse, settings)}` +
     (outcome === undefined ? '}' : `,"outcome":"${outcome}"}`)
 }
@@ -25,16 +25,32 @@ export function seconds (milliseconds: number): number {
   return Math.round(milliseconds * 1000) / 1e6
 }
 
+/**
+ * Writes a duration of milliseconds in seconds, to the microsecond. The digits are put together: to print a fraction
+ * costs several times as much.
+ */
+function writeSeconds (milliseconds: number): string {
+  const microseconds = Math.round(milliseconds * 1000)
+  return `${Math.floor(microseconds / 1e6)}.${String(1e6 + microseconds % 1e6).slice(1)}`
+}
+
+// What stands in JSON as it is.
+const plain = /^[ !#-[\]-~]*$/
+
+function quote (text: string): string {
+  return plain.test(text) ? `"${text}"` : JSON.stringify(text)
+}
+
 function writeHeaders ({ headers }: Subresponse, duration: number, settings: ItemSettings): string {
   const { durationHeader, exposeCookies } = settings
   let text = ''
   for (const name in headers) {
     const value = headers[name]
     if (value === undefined || !isShownHeader(name, exposeCookies)) continue
-    text += `${text && ','}${JSON.stringify(name)}:${JSON.stringify(value)}`
+    text += `${text && ','}${quote(name)}:${typeof value === 'string' ? quote(value) : JSON.stringify(value)}`
   }
   if (durationHeader === false) return text
-  return `${text}${text && ','}${JSON.stringify(durationHeader)}:${seconds(duration)}`
+  return `${text}${text && ','}${quote(durationHeader)}:${writeSeconds(duration)}`
 }
 
 function writeBody (subresponse: Subresponse, { responseBody }: ItemSettings): string {

@@ -2,13 +2,13 @@
 import { once } from 'node:events'
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { pipeline, Readable } from 'node:stream'
-import t from 'tap'
-import { build, injectBatch, listen, request, sendBatch } from '../helper.ts'
+import { sequential } from '../../lib/index.ts'
+import { build, injectBatch, listen, request, sendBatch, testEach } from '../helper.ts'
 
 const get = (url: string) => ({ method: 'get', url })
 
-t.test('the socket is the same for request and response, and takes what sockets take', async t => {
-  const app = build(t)
+testEach('the socket is the same for request and response, and takes what sockets take', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   app.get('/', async (request, reply) => {
     const { socket } = request
     t.equal(socket, request.raw.socket)
@@ -27,8 +27,8 @@ t.test('the socket is the same for request and response, and takes what sockets 
   t.equal((await injectBatch(app, [get('/')])).batch[0]!.body, 'x')
 })
 
-t.test('what is written by hand is answered', async t => {
-  const app = build(t)
+testEach('what is written by hand is answered', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   const calls: string[] = []
   app.get('/', (_request, reply) => {
     reply.hijack()
@@ -49,8 +49,8 @@ t.test('what is written by hand is answered', async t => {
   for (const call of ['finish', 'close', 'written', 'ended']) t.ok(calls.includes(call), call)
 })
 
-t.test('what is written after the end is not part of the answer', async t => {
-  const app = build(t)
+testEach('what is written after the end is not part of the answer', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   app.get('/', (_request, reply) => {
     reply.hijack()
     reply.raw.on('error', () => {})
@@ -61,8 +61,8 @@ t.test('what is written after the end is not part of the answer', async t => {
   t.equal((await injectBatch(app, [get('/')])).batch[0]!.body, 'end')
 })
 
-t.test('a handler may take all listeners away', async t => {
-  const app = build(t)
+testEach('a handler may take all listeners away', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   app.get('/', async (request, reply) => {
     request.raw.removeAllListeners()
     reply.raw.removeAllListeners('close')
@@ -71,8 +71,8 @@ t.test('a handler may take all listeners away', async t => {
   t.equal((await injectBatch(app, [get('/')])).batch[0]!.body, 'x')
 })
 
-t.test('a request does not hold its response once it is answered', async t => {
-  const app = build(t)
+testEach('a request does not hold its response once it is answered', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   const sockets: Array<{ _httpMessage?: unknown }> = []
   app.get('/', async request => {
     sockets.push(request.raw.socket as {})
@@ -82,8 +82,8 @@ t.test('a request does not hold its response once it is answered', async t => {
   t.notOk(sockets[0]!._httpMessage)
 })
 
-t.test('a handler cannot change which item it answers', async t => {
-  const app = build(t)
+testEach('a handler cannot change which item it answers', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   app.get('/:n', async request => {
     t.throws(() => { (request.batch as { index: number }).index = 0 }, TypeError)
     t.throws(() => { (request as { batch: unknown }).batch = null }, TypeError)
@@ -93,8 +93,8 @@ t.test('a handler cannot change which item it answers', async t => {
   t.strictSame(batch.map(answer => answer.body), ['a', 'b'])
 })
 
-t.test('writeHead in each of its forms', async t => {
-  const app = build(t, { durationHeader: false })
+testEach('writeHead in each of its forms', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }), durationHeader: false })
   const forms: ReadonlyArray<(raw: ServerResponse) => unknown> = [
     raw => raw.writeHead(200), raw => raw.writeHead(201, 'Made'), raw => raw.writeHead(202, { A: 'b' }),
     raw => raw.writeHead(203, 'Message', { A: ['b', 'c'] }), raw => raw.setHeader('x', '1').writeHead(206, { A: 'b' })
@@ -114,8 +114,8 @@ t.test('writeHead in each of its forms', async t => {
   ])
 })
 
-t.test('what Node refuses is refused', async t => {
-  const app = build(t)
+testEach('what Node refuses is refused', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   app.get('/', (_request, reply) => {
     reply.hijack()
     const { raw } = reply
@@ -133,8 +133,8 @@ t.test('what Node refuses is refused', async t => {
   t.equal((await injectBatch(app, [get('/')])).batch[0]!.body, 'x')
 })
 
-t.test('an exception that Fastify does not catch is the end of that item alone', async t => {
-  const app = build(t, {}, {
+testEach('an exception that Fastify does not catch is the end of that item alone', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) }, {
     rewriteUrl: ({ url }) => {
       if (url === '/broken') throw new Error('in rewriteUrl')
       return url!
@@ -145,8 +145,8 @@ t.test('an exception that Fastify does not catch is the end of that item alone',
   t.strictSame(batch.map(answer => [answer.status_code, answer.outcome]), [[502, 'unknown'], [200, undefined]])
 })
 
-t.test('the body can be read as a stream', async t => {
-  const app = build(t)
+testEach('the body can be read as a stream', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _payload, done) => { done(null) })
   app.post('/', async request => {
@@ -160,8 +160,8 @@ t.test('the body can be read as a stream', async t => {
   t.ok(IncomingMessage)
 })
 
-t.test('streams can be piped into the response', async t => {
-  const app = build(t)
+testEach('streams can be piped into the response', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   const finished: unknown[] = []
   app.get('/pipe', (_request, reply) => {
     reply.hijack()
@@ -177,8 +177,8 @@ t.test('streams can be piped into the response', async t => {
   t.strictSame(finished, [undefined])
 })
 
-t.test('events come to an end as on a socket', async t => {
-  const app = build(t)
+testEach('events come to an end as on a socket', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   const over: Array<Promise<unknown>> = []
   app.post('/', async (request, reply) => {
     over.push(once(reply.raw, 'finish'), once(reply.raw, 'close'), once(request.raw, 'close').catch(() => {}))
@@ -190,8 +190,8 @@ t.test('events come to an end as on a socket', async t => {
   t.equal(over.length, 4)
 })
 
-t.test('trailers are left out, as is their announcement', async t => {
-  const app = build(t)
+testEach('trailers are left out, as is their announcement', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   app.get('/', async (_request, reply) => {
     reply.trailer('x-checksum', async () => 'abc')
     return 'x'

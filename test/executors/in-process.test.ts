@@ -1,5 +1,8 @@
 import { concurrent, sequential } from '../../lib/index.ts'
+import { dispatches } from '../helper.ts'
 import { testConformance } from './conformance.ts'
 
-testConformance('sequential', () => sequential())
-testConformance('concurrent', () => concurrent())
+for (const dispatch of dispatches) {
+  testConformance(`sequential, ${dispatch}`, () => sequential({ dispatch }))
+  testConformance(`concurrent, ${dispatch}`, () => concurrent({ dispatch }))
+}

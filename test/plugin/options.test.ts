@@ -92,6 +92,18 @@ t.test('the limit of a concurrent executor is checked too', async t => {
   t.equal(concurrent().total, 4 * (await import('node:os')).availableParallelism())
 })
 
+t.test('the dispatcher of an executor is checked too', async t => {
+  for (const make of [sequential, concurrent]) {
+    for (const dispatch of ['http', '', 'toString', null, {}]) {
+      t.throws(() => make({ dispatch: dispatch as 'direct' }), {
+        code: 'FST_BATCH_INVALID_OPTION', message: `option "dispatch" must be 'inject' or 'direct', got ${String(dispatch)}`
+      })
+    }
+    t.equal(make().execute, make({ dispatch: 'inject' }).execute)
+    t.not(make().execute, make({ dispatch: 'direct' }).execute)
+  }
+})
+
 t.test('nothing of the options is changed, and later changes have no effect', async t => {
   const options: BatchOptions = Object.freeze({
     inheritHeaders: Object.freeze(['X-A']), protectedHeaders: Object.freeze(['X-B']), route: Object.freeze({ config: Object.freeze({}) })

@@ -1,14 +1,13 @@
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import Fastify from 'fastify'
-import t from 'tap'
-import batch, { concurrent } from '../../lib/index.ts'
-import { build, injectBatch, latch } from '../helper.ts'
+import batch, { concurrent, sequential } from '../../lib/index.ts'
+import { build, injectBatch, latch, testEach } from '../helper.ts'
 
 const get = (url: string) => ({ method: 'get', url })
 
-t.test('an answer larger than maxResponseBytes is 502, and the others are kept', async t => {
-  const app = build(t, { maxResponseBytes: 1000 })
+testEach('an answer larger than maxResponseBytes is 502, and the others are kept', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }), maxResponseBytes: 1000 })
   app.get('/:size', async request => 'x'.repeat(Number((request.params as { size: string }).size)))
   app.get('/bytes', async () => Buffer.alloc(1001))
   app.get('/wide', async () => 'é'.repeat(501))
@@ -23,8 +22,8 @@ t.test('an answer larger than maxResponseBytes is 502, and the others are kept',
   })
 })
 
-t.test('what the plugin itself answers is not measured', async t => {
-  const app = build(t, { maxResponseBytes: 10, maxBatchResponseBytes: 12 })
+testEach('what the plugin itself answers is not measured', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }), maxResponseBytes: 10, maxBatchResponseBytes: 12 })
   app.get('/ten', async () => 'x'.repeat(10))
   app.get('/reset', (_request, reply) => {
     reply.hijack()
@@ -35,8 +34,8 @@ t.test('what the plugin itself answers is not measured', async t => {
   for (const answer of [batch[0]!, batch[2]!]) t.match(JSON.parse(answer.body), { code: 'FST_BATCH_CONNECTION_RESET' })
 })
 
-t.test('what is not sent does not count', async t => {
-  const app = build(t, { maxResponseBytes: 10 }, { exposeHeadRoutes: true })
+testEach('what is not sent does not count', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }), maxResponseBytes: 10 }, { exposeHeadRoutes: true })
   app.get('/large', async () => 'x'.repeat(100))
   app.get('/raw', (request, reply) => {
     reply.hijack()
@@ -51,8 +50,8 @@ t.test('what is not sent does not count', async t => {
   t.match(batch[0], { headers: { 'content-length': '100' }, body: '' })
 })
 
-t.test('a stream without an end is stopped at the limit, and destroyed', async t => {
-  const app = build(t, { maxResponseBytes: 1 << 20, subrequestTimeout: 10_000 })
+testEach('a stream without an end is stopped at the limit, and destroyed', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }), maxResponseBytes: 1 << 20, subrequestTimeout: 10_000 })
   const streams: Readable[] = []
   let produced = 0
   function endless (read: (stream: Readable) => void) {
@@ -83,8 +82,8 @@ t.test('a stream without an end is stopped at the limit, and destroyed', async t
   }
 })
 
-t.test('all answers together may have maxBatchResponseBytes', async t => {
-  const app = build(t, { maxBatchResponseBytes: 2500, maxResponseBytes: 1000 })
+testEach('all answers together may have maxBatchResponseBytes', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }), maxBatchResponseBytes: 2500, maxResponseBytes: 1000 })
   let runs = 0
   app.get('/:size', async request => {
     runs++
@@ -97,8 +96,8 @@ t.test('all answers together may have maxBatchResponseBytes', async t => {
   t.equal(runs, 5)
 })
 
-t.test('it holds for subrequests that run at the same time', async t => {
-  const app = build(t, { maxBatchResponseBytes: 2500, executor: concurrent({ limit: 4 }) })
+testEach('it holds for subrequests that run at the same time', async (t, dispatch) => {
+  const app = build(t, { maxBatchResponseBytes: 2500, executor: concurrent({ limit: 4, dispatch }) })
   const all = latch()
   let arrived = 0
   app.get('/', async () => {
@@ -110,13 +109,13 @@ t.test('it holds for subrequests that run at the same time', async t => {
   t.strictSame(batch.map(answer => answer.status_code).sort(), [200, 200, 502, 502])
 })
 
-t.test('an answer of a hook before ours is limited too', async t => {
+testEach('an answer of a hook before ours is limited too', async (t, dispatch) => {
   const app = Fastify()
   t.teardown(() => app.close())
   app.addHook('onRequest', async (request, reply) => {
     if (request.url !== '/batch') return reply.code(401).send('x'.repeat(Number(request.url.slice(1))))
   })
-  app.register(batch, { maxResponseBytes: 100 })
+  app.register(batch, { executor: sequential({ dispatch }), maxResponseBytes: 100 })
   const answered = await injectBatch(app, [get('/100'), get('/101')])
   t.strictSame(answered.batch.map(answer => answer.status_code), [401, 502])
   t.equal(answered.batch[0]!.body.length, 100)

@@ -2,14 +2,13 @@ import { Agent } from 'node:http'
 import http2 from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import Fastify from 'fastify'
-import t from 'tap'
-import batch, { concurrent } from '../../lib/index.ts'
-import { build, latch, listen, sendBatch } from '../helper.ts'
+import batch, { concurrent, sequential } from '../../lib/index.ts'
+import { build, latch, listen, sendBatch, testEach } from '../helper.ts'
 
 const get = (url: string) => ({ method: 'get', url })
 
-t.test('close in the middle of a batch answers every item', async t => {
-  for (const options of [{}, { executor: concurrent({ limit: 2 }) }]) {
+testEach('close in the middle of a batch answers every item', async (t, dispatch) => {
+  for (const options of [{}, { executor: concurrent({ limit: 2, dispatch }) }]) {
     const running = 'executor' in options ? 2 : 1
     const app = build(t, options)
     const started = latch()
@@ -42,9 +41,9 @@ t.test('close in the middle of a batch answers every item', async t => {
   }
 })
 
-t.test('a hook that closes before ours cannot make an item hang', async t => {
+testEach('a hook that closes before ours cannot make an item hang', async (t, dispatch) => {
   const closed = latch()
-  const app = build(t, { executor: concurrent({ limit: 1 }) })
+  const app = build(t, { executor: concurrent({ limit: 1, dispatch }) })
   const started = latch()
   app.get('/close', async () => {
     started.open()
@@ -59,7 +58,7 @@ t.test('a hook that closes before ours cannot make an item hang', async t => {
   await closed.promise
 })
 
-t.test('while the app closes, inject refuses what our own hook has not heard of yet', async t => {
+testEach('while the app closes, inject refuses what our own hook has not heard of yet', async (t, dispatch) => {
   const app = Fastify()
   const slow = latch()
   const closing = latch()
@@ -67,7 +66,7 @@ t.test('while the app closes, inject refuses what our own hook has not heard of 
     closing.open()
     await slow.promise
   })
-  app.register(batch)
+  app.register(batch, { executor: sequential({ dispatch }) })
   const started = latch()
   app.get('/wait', async () => {
     started.open()
@@ -84,8 +83,8 @@ t.test('while the app closes, inject refuses what our own hook has not heard of 
   await closed
 })
 
-t.test('over HTTP/2 there is no connection header to send', async t => {
-  const app = build(t, {}, { http2: true } as {})
+testEach('over HTTP/2 there is no connection header to send', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) }, { http2: true } as {})
   const started = latch()
   const closing = latch()
   app.addHook('preClose', async () => { closing.open() })
@@ -107,11 +106,12 @@ t.test('over HTTP/2 there is no connection header to send', async t => {
   await closed
 })
 
-t.test('a batch that arrives when the app is closing starts nothing', async t => {
+testEach('a batch that arrives when the app is closing starts nothing', async (t, dispatch) => {
   const arrived = latch()
   const closing = latch()
   let runs = 0
   const app = build(t, {
+    executor: sequential({ dispatch }),
     route: {
       preHandler: async () => {
         arrived.open()

@@ -1,13 +1,12 @@
 import { once } from 'node:events'
 import Fastify from 'fastify'
-import t from 'tap'
-import batch, { concurrent } from '../../lib/index.ts'
-import { build, injectBatch, latch } from '../helper.ts'
+import batch, { concurrent, sequential } from '../../lib/index.ts'
+import { build, injectBatch, latch, testEach } from '../helper.ts'
 
 const get = (url: string) => ({ method: 'get', url })
 
-t.test('a subrequest that is out of time is answered 504, and its signal aborts', async t => {
-  const app = build(t, { subrequestTimeout: 50 })
+testEach('a subrequest that is out of time is answered 504, and its signal aborts', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }), subrequestTimeout: 50 })
   const aborted = latch()
   app.all('/never', async request => {
     await once(request.signal, 'abort')
@@ -29,8 +28,8 @@ t.test('a subrequest that is out of time is answered 504, and its signal aborts'
   }
 })
 
-t.test('the deadline counts from the start of each subrequest', async t => {
-  const app = build(t, { subrequestTimeout: 60, executor: concurrent({ limit: 2 }) })
+testEach('the deadline counts from the start of each subrequest', async (t, dispatch) => {
+  const app = build(t, { subrequestTimeout: 60, executor: concurrent({ limit: 2, dispatch }) })
   const never = new Promise(() => {})
   app.get('/never', () => never)
   const { batch } = await injectBatch(app, Array(5).fill(get('/never')))
@@ -38,8 +37,8 @@ t.test('the deadline counts from the start of each subrequest', async t => {
   for (const answer of batch) t.ok(answer.headers['batch_requests.duration'] as number >= 0.059)
 })
 
-t.test('a slot is freed when its subrequest is out of time, whatever the handler does', async t => {
-  const app = build(t, { subrequestTimeout: 50, executor: concurrent({ limit: 1 }) })
+testEach('a slot is freed when its subrequest is out of time, whatever the handler does', async (t, dispatch) => {
+  const app = build(t, { subrequestTimeout: 50, executor: concurrent({ limit: 1, dispatch }) })
   app.get('/never', () => new Promise(() => {}))
   app.get('/fast', async () => 'fast')
   const [first, second] = await Promise.all([
@@ -49,8 +48,8 @@ t.test('a slot is freed when its subrequest is out of time, whatever the handler
   t.strictSame(second.batch.map(answer => answer.status_code), [200, 504])
 })
 
-t.test('a batch that is out of time answers what it has', async t => {
-  const app = build(t, { batchTimeout: 80, executor: concurrent({ limit: 2 }) })
+testEach('a batch that is out of time answers what it has', async (t, dispatch) => {
+  const app = build(t, { batchTimeout: 80, executor: concurrent({ limit: 2, dispatch }) })
   const started: string[] = []
   app.get('/never', () => new Promise(() => { started.push('never') }))
   app.get('/fast', async () => {
@@ -69,15 +68,15 @@ t.test('a batch that is out of time answers what it has', async t => {
   t.strictSame(started, ['fast', 'never', 'never'])
 })
 
-t.test('the deadline of a batch comes first where it is the shorter one', async t => {
-  const app = build(t, { batchTimeout: 40, subrequestTimeout: 600_000 })
+testEach('the deadline of a batch comes first where it is the shorter one', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }), batchTimeout: 40, subrequestTimeout: 600_000 })
   app.get('/never', () => {})
   const { batch } = await injectBatch(app, [get('/never'), get('/never')])
   t.strictSame(batch.map(answer => [answer.status_code, answer.outcome]), [[504, 'unknown'], [504, 'not_started']])
 })
 
-t.test('a late answer is dropped and does no harm', async t => {
-  const app = build(t, { subrequestTimeout: 40 })
+testEach('a late answer is dropped and does no harm', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }), subrequestTimeout: 40 })
   const replied = latch()
   const late = latch()
   app.get('/late', async (_request, reply) => {
@@ -96,8 +95,8 @@ t.test('a late answer is dropped and does no harm', async t => {
   t.equal((await injectBatch(app, [get('/after')])).batch[0]!.body, 'after')
 })
 
-t.test('every kind of handler that does not end is out of time', async t => {
-  const app = build(t, { subrequestTimeout: 40, executor: concurrent() })
+testEach('every kind of handler that does not end is out of time', async (t, dispatch) => {
+  const app = build(t, { subrequestTimeout: 40, executor: concurrent({ dispatch }) })
   app.get('/no-reply', () => {})
   app.get('/hijack', (_request, reply) => { reply.hijack() })
   app.get('/hook', { preHandler: () => {} }, async () => 'x')
@@ -113,7 +112,7 @@ t.test('every kind of handler that does not end is out of time', async t => {
   t.strictSame(batch.map(answer => answer.status_code), [504, 504, 504, 504, 504])
 })
 
-t.test('a handler behind a hook that was too slow does not run for nothing', async t => {
+testEach('a handler behind a hook that was too slow does not run for nothing', async (t, dispatch) => {
   const app = Fastify()
   t.teardown(() => app.close())
   const slow = latch()
@@ -124,7 +123,7 @@ t.test('a handler behind a hook that was too slow does not run for nothing', asy
     await slow.promise
     passed.open()
   })
-  app.register(batch, { subrequestTimeout: 40 })
+  app.register(batch, { executor: sequential({ dispatch }), subrequestTimeout: 40 })
   app.get('/', async () => { ran = true })
 
   const answered = await injectBatch(app, [get('/')])
@@ -135,8 +134,8 @@ t.test('a handler behind a hook that was too slow does not run for nothing', asy
   t.notOk(ran)
 })
 
-t.test('no timer is left behind', async t => {
-  const app = build(t, { subrequestTimeout: 30 })
+testEach('no timer is left behind', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }), subrequestTimeout: 30 })
   app.get('/never', () => {})
   app.get('/fast', async () => 'fast')
   await injectBatch(app, [get('/fast')])

@@ -1,9 +1,8 @@
 import { createConnection, type AddressInfo, type Socket } from 'node:net'
 import http2 from 'node:http2'
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import t from 'tap'
-import { channels, concurrent, type SubrequestMessage } from '../../lib/index.ts'
-import { build, injectBatch, latch, listen } from '../helper.ts'
+import { channels, concurrent, sequential, type SubrequestMessage } from '../../lib/index.ts'
+import { build, injectBatch, latch, listen, testEach } from '../helper.ts'
 
 /** Sends a batch on a socket that the test can break. */
 function open (app: FastifyInstance, items: unknown[]): Socket {
@@ -15,8 +14,8 @@ function open (app: FastifyInstance, items: unknown[]): Socket {
 
 const get = (url: string) => ({ method: 'get', url })
 
-t.test('when the client goes, what runs is aborted and nothing further starts', async t => {
-  const app = build(t, { executor: concurrent({ limit: 2 }) })
+testEach('when the client goes, what runs is aborted and nothing further starts', async (t, dispatch) => {
+  const app = build(t, { executor: concurrent({ limit: 2, dispatch }) })
   const started: string[] = []
   const bothStarted = latch()
   const aborted = [latch(), latch()]
@@ -39,8 +38,8 @@ t.test('when the client goes, what runs is aborted and nothing further starts', 
   t.strictSame(started.sort(), ['/wait/0', '/wait/0 aborted', '/wait/1', '/wait/1 aborted'])
 })
 
-t.test('over HTTP/2 a stream that is reset counts as gone', async t => {
-  const app = build(t, {}, { http2: true } as {})
+testEach('over HTTP/2 a stream that is reset counts as gone', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) }, { http2: true } as {})
   const started = latch()
   const aborted = latch()
   app.get('/wait', request => {
@@ -60,7 +59,7 @@ t.test('over HTTP/2 a stream that is reset counts as gone', async t => {
 })
 
 for (const http2Server of [false, true]) {
-  t.test(`a client that goes before its batch has begun starts nothing${http2Server ? ', over HTTP/2 too' : ''}`, async t => {
+  testEach(`a client that goes before its batch has begun starts nothing${http2Server ? ', over HTTP/2 too' : ''}`, async (t, dispatch) => {
     const arrived = latch()
     const gone = latch()
     const over = latch()
@@ -74,7 +73,7 @@ for (const http2Server of [false, true]) {
         await gone.promise
       }
     }
-    const app = build(t, { route }, http2Server ? { http2: true } as {} : {})
+    const app = build(t, { executor: sequential({ dispatch }), route }, http2Server ? { http2: true } as {} : {})
     let runs = 0
     app.get('/', async () => { runs++ })
     await listen(app)
@@ -99,8 +98,8 @@ for (const http2Server of [false, true]) {
   })
 }
 
-t.test('a handler that goes on is counted as abandoned', async t => {
-  const app = build(t, { subrequestTimeout: 40 })
+testEach('a handler that goes on is counted as abandoned', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }), subrequestTimeout: 40 })
   const messages: SubrequestMessage[] = []
   const asyncEnd = (message: unknown) => { messages.push(message as SubrequestMessage) }
   channels.subrequest.asyncEnd.subscribe(asyncEnd)

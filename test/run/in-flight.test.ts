@@ -1,11 +1,10 @@
-import t from 'tap'
-import { concurrent } from '../../lib/index.ts'
-import { build, injectBatch, latch } from '../helper.ts'
+import { concurrent, sequential } from '../../lib/index.ts'
+import { build, injectBatch, latch, testEach } from '../helper.ts'
 
 const get = (url: string) => ({ method: 'get', url })
 
-t.test('a batch that would pass maxInFlight is refused whole, before anything runs', async t => {
-  const app = build(t, { maxInFlight: 5, maxRequests: 5, executor: concurrent() })
+testEach('a batch that would pass maxInFlight is refused whole, before anything runs', async (t, dispatch) => {
+  const app = build(t, { maxInFlight: 5, maxRequests: 5, executor: concurrent({ dispatch }) })
   const started = latch()
   const open = latch()
   let runs = 0
@@ -34,8 +33,8 @@ t.test('a batch that would pass maxInFlight is refused whole, before anything ru
   t.equal((await injectBatch(app, Array(5).fill(get('/')))).status, 200, 'answered items no longer count')
 })
 
-t.test('a batch that is refused, or fails, gives its places back', async t => {
-  const app = build(t, { maxInFlight: 2, maxRequests: 2, subrequestTimeout: 30 })
+testEach('a batch that is refused, or fails, gives its places back', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }), maxInFlight: 2, maxRequests: 2, subrequestTimeout: 30 })
   app.get('/never', () => {})
   app.get('/', async () => 'x')
   for (let i = 0; i < 3; i++) {
@@ -44,8 +43,8 @@ t.test('a batch that is refused, or fails, gives its places back', async t => {
   }
 })
 
-t.test('the count is one for all batch routes of an app', async t => {
-  const app = build(t, { url: '/a', maxInFlight: 20 })
+testEach('the count is one for all batch routes of an app', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }), url: '/a', maxInFlight: 20 })
   app.register((await import('../../lib/index.ts')).default, { url: '/b', maxInFlight: 20 })
   const started = latch()
   const open = latch()

@@ -1,12 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import t from 'tap'
 import batch, { concurrent, sequential } from '../../lib/index.ts'
-import { build, injectBatch, latch } from '../helper.ts'
+import { build, injectBatch, latch, testEach } from '../helper.ts'
 
 const get = (url: string) => ({ method: 'get', url })
 
-t.test('the lowest index starts first, at most as many at once as the executor allows', async t => {
-  for (const [executor, limit] of [[sequential(), 1], [concurrent({ limit: 3 }), 3]] as const) {
+testEach('the lowest index starts first, at most as many at once as the executor allows', async (t, dispatch) => {
+  for (const [executor, limit] of [[sequential({ dispatch }), 1], [concurrent({ limit: 3, dispatch }), 3]] as const) {
     const app = build(t, { executor })
     const order: number[] = []
     let running = 0
@@ -23,8 +22,8 @@ t.test('the lowest index starts first, at most as many at once as the executor a
   }
 })
 
-t.test('routes and apps that share an executor share its limit', async t => {
-  const executor = concurrent({ limit: 2 })
+testEach('routes and apps that share an executor share its limit', async (t, dispatch) => {
+  const executor = concurrent({ limit: 2, dispatch })
   let running = 0
   let most = 0
   const apps = [1, 2].map(() => {
@@ -43,8 +42,8 @@ t.test('routes and apps that share an executor share its limit', async t => {
   t.equal(most, 2)
 })
 
-t.test('a batch that waited takes all turns that become free', async t => {
-  const app = build(t, { executor: concurrent({ limit: 2 }) })
+testEach('a batch that waited takes all turns that become free', async (t, dispatch) => {
+  const app = build(t, { executor: concurrent({ limit: 2, dispatch }) })
   const firstRun = latch()
   const release = latch()
   const secondRun = latch()
@@ -67,8 +66,8 @@ t.test('a batch that waited takes all turns that become free', async t => {
   await holding
 })
 
-t.test('a large batch cannot starve a small one', async t => {
-  const app = build(t, { executor: concurrent({ limit: 2 }), maxRequests: 1000, maxInFlight: 2000 })
+testEach('a large batch cannot starve a small one', async (t, dispatch) => {
+  const app = build(t, { executor: concurrent({ limit: 2, dispatch }), maxRequests: 1000, maxInFlight: 2000 })
   let large = 0
   const begun = latch()
   app.get('/large', async () => {
@@ -84,8 +83,8 @@ t.test('a large batch cannot starve a small one', async t => {
   await first
 })
 
-t.test('batches take turns, one subrequest each', async t => {
-  const app = build(t, { executor: concurrent({ limit: 1 }) })
+testEach('batches take turns, one subrequest each', async (t, dispatch) => {
+  const app = build(t, { executor: concurrent({ limit: 1, dispatch }) })
   const order: string[] = []
   const bothSent = latch()
   app.get('/:name', async request => {
@@ -100,8 +99,8 @@ t.test('batches take turns, one subrequest each', async t => {
   t.strictSame(order, ['/a', '/b', '/c', '/a', '/b', '/c', '/a', '/b', '/c'])
 })
 
-t.test('a turn that comes too late is passed on', async t => {
-  const app = build(t, { executor: concurrent({ limit: 1 }), batchTimeout: 60, subrequestTimeout: 5000 })
+testEach('a turn that comes too late is passed on', async (t, dispatch) => {
+  const app = build(t, { executor: concurrent({ limit: 1, dispatch }), batchTimeout: 60, subrequestTimeout: 5000 })
   const open = latch()
   app.get('/hold', async () => { await open.promise })
   app.get('/', async () => 'x')
@@ -115,10 +114,10 @@ t.test('a turn that comes too late is passed on', async t => {
   t.strictSame(after.map(answer => answer.status_code), [200, 200])
 })
 
-t.test('a subrequest runs in the asynchronous context of its own batch', async t => {
+testEach('a subrequest runs in the asynchronous context of its own batch', async (t, dispatch) => {
   const store = new AsyncLocalStorage<string>()
   const app = build(t, {
-    executor: concurrent({ limit: 1 }),
+    executor: concurrent({ limit: 1, dispatch }),
     route: {
       preHandler: (request, _reply, done) => { store.run(request.headers['user-agent']!, done) }
     }
@@ -134,9 +133,9 @@ t.test('a subrequest runs in the asynchronous context of its own batch', async t
   t.strictSame(answers, ['ada', 'bob', 'eve'].map(name => Array(4).fill(name)))
 })
 
-t.test('what a subrequest enters into a store reaches neither its siblings nor the batch', async t => {
+testEach('what a subrequest enters into a store reaches neither its siblings nor the batch', async (t, dispatch) => {
   const store = new AsyncLocalStorage<string>()
-  for (const executor of [sequential(), concurrent({ limit: 4 })]) {
+  for (const executor of [sequential({ dispatch }), concurrent({ limit: 4, dispatch })]) {
     const leaked: unknown[] = []
     const app = build(t, {
       executor,
@@ -153,8 +152,8 @@ t.test('what a subrequest enters into a store reaches neither its siblings nor t
   }
 })
 
-t.test('a long batch lets other requests through', async t => {
-  for (const executor of [sequential(), concurrent({ limit: 4 })]) {
+testEach('a long batch lets other requests through', async (t, dispatch) => {
+  for (const executor of [sequential({ dispatch }), concurrent({ limit: 4, dispatch })]) {
     const app = build(t, { executor, maxRequests: 1000 })
     let items = 0
     const turns = new Set<number>()

@@ -1,9 +1,9 @@
 import cookie from '@fastify/cookie'
-import t from 'tap'
-import { build, listen, sendBatch } from '../helper.ts'
+import { sequential } from '../../lib/index.ts'
+import { build, listen, sendBatch, testEach } from '../helper.ts'
 
-t.test('a route behind authentication asks each item', async t => {
-  const app = build(t)
+testEach('a route behind authentication asks each item', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   app.register(cookie)
   app.get('/me', {
     onRequest: async (request, reply) => {
@@ -26,17 +26,17 @@ t.test('a route behind authentication asks each item', async t => {
   t.strictSame(await statuses({}, { ...me, headers: { authorization: 'Bearer ada' } }, me), [[200, 'ada'], [401, '']])
 })
 
-t.test('with authorization protected, all items are of one user', async t => {
+testEach('with authorization protected, all items are of one user', async (t, dispatch) => {
   const { defaultProtectedHeaders } = await import('../../lib/index.ts')
-  const app = build(t, { protectedHeaders: [...defaultProtectedHeaders, 'authorization'] })
+  const app = build(t, { executor: sequential({ dispatch }), protectedHeaders: [...defaultProtectedHeaders, 'authorization'] })
   app.get('/me', async request => request.headers.authorization)
   await listen(app)
   const item = { method: 'get', url: '/me', headers: { authorization: 'Bearer bob' } }
   t.equal((await sendBatch(app, [item])).status, 400)
 })
 
-t.test('a cookie for servers alone is not shown to scripts', async t => {
-  const app = build(t)
+testEach('a cookie for servers alone is not shown to scripts', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   app.register(cookie)
   app.post('/login', async (_request, reply) => {
     reply.setCookie('session', 'secret-value', { httpOnly: true, secure: true, path: '/' })

@@ -1,8 +1,7 @@
 // CVE-2022-24112 and its kin: a header of an item that a proxy or the app would trust.
 import Fastify from 'fastify'
-import t from 'tap'
-import batch from '../../lib/index.ts'
-import { build, listen, sendBatch } from '../helper.ts'
+import batch, { sequential } from '../../lib/index.ts'
+import { build, listen, sendBatch, testEach } from '../helper.ts'
 
 const names = [
   'x-forwarded-for', 'X-FORWARDED-FOR', 'X-Forwarded-For', 'x-Forwarded-for', 'x-forwarded-host', 'X-Forwarded-Proto',
@@ -10,9 +9,9 @@ const names = [
   'x-client-ip', 'via', 'x-original-url', 'X-Original-Forwarded-For', 'x-envoy-external-address', 'x-remote-user', 'X-SSL-Client-Verify'
 ]
 
-t.test('an item cannot say who is calling', async t => {
+testEach('an item cannot say who is calling', async (t, dispatch) => {
   for (const trustProxy of [false, true, 'loopback', (address: string) => address === '127.0.0.1']) {
-    const app = build(t, {}, { trustProxy })
+    const app = build(t, { executor: sequential({ dispatch }) }, { trustProxy })
     let runs = 0
     app.get('/', async () => { runs++ })
     await listen(app)
@@ -26,8 +25,8 @@ t.test('an item cannot say who is calling', async t => {
   }
 })
 
-t.test('a route for loopback callers alone stays closed to others', async t => {
-  const app = build(t)
+testEach('a route for loopback callers alone stays closed to others', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   app.get('/internal', {
     onRequest: async (request, reply) => {
       if (request.ip !== '127.0.0.1') return reply.code(403).send('loopback only')
@@ -39,21 +38,21 @@ t.test('a route for loopback callers alone stays closed to others', async t => {
   t.equal((await sendBatch(app, items)).batch[0]!.status_code, 200)
 })
 
-t.test('the same for a hook that is older than the plugin', async t => {
+testEach('the same for a hook that is older than the plugin', async (t, dispatch) => {
   const app = Fastify()
   t.teardown(() => app.close())
   app.addHook('onRequest', async (request, reply) => {
     if (request.url === '/internal' && request.ip !== '127.0.0.1') return reply.code(403).send('loopback only')
   })
-  app.register(batch)
+  app.register(batch, { executor: sequential({ dispatch }) })
   app.get('/internal', async () => 'internal')
   await listen(app)
   const items = [{ method: 'get', url: '/internal' }]
   t.equal((await sendBatch(app, items, { localAddress: '127.0.0.9' })).batch[0]!.status_code, 403)
 })
 
-t.test('the headers that a browser alone may set cannot be set: they defend against forged requests', async t => {
-  const app = build(t)
+testEach('the headers that a browser alone may set cannot be set: they defend against forged requests', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   app.post('/transfer', {
     onRequest: async (request, reply) => {
       const { origin, 'sec-fetch-site': site } = request.headers
@@ -74,8 +73,8 @@ t.test('the headers that a browser alone may set cannot be set: they defend agai
   t.equal((await sendBatch(app, [transfer], { headers: own })).batch[0]!.body, 'transferred')
 })
 
-t.test('method overrides cannot be set', async t => {
-  const app = build(t)
+testEach('method overrides cannot be set', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   app.all('/', async request => request.headers)
   await listen(app)
   for (const name of ['x-http-method-override', 'X-HTTP-Method', 'X-Method-Override']) {
@@ -83,8 +82,8 @@ t.test('method overrides cannot be set', async t => {
   }
 })
 
-t.test('an absolute url reaches no other host, and does not change the name of this one', async t => {
-  const app = build(t)
+testEach('an absolute url reaches no other host, and does not change the name of this one', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   const hosts: string[] = []
   app.all('/*', async request => { hosts.push(request.host) })
   await listen(app)
@@ -96,8 +95,8 @@ t.test('an absolute url reaches no other host, and does not change the name of t
   t.strictSame(hosts, ['own.example'])
 })
 
-t.test('request.batch cannot be set by a client', async t => {
-  const app = build(t)
+testEach('request.batch cannot be set by a client', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   app.all('/', async request => request.batch)
   await listen(app)
   const { batch: [answer] } = await sendBatch(app, [{

@@ -1,8 +1,7 @@
 // Twenty items of twenty items of twenty items are 8000 requests in 150 kB: a batch may not contain a batch.
 import Fastify from 'fastify'
-import t from 'tap'
-import batch, { concurrent } from '../../lib/index.ts'
-import { build, injectBatch, latch, listen, sendBatch } from '../helper.ts'
+import batch, { concurrent, sequential } from '../../lib/index.ts'
+import { build, injectBatch, latch, listen, sendBatch, testEach } from '../helper.ts'
 
 const inner = { batch: [{ method: 'get', url: '/leaf' }] }
 
@@ -10,15 +9,15 @@ function nested (url: string, headers: Record<string, string> = {}) {
   return { method: 'post', url, headers, body: inner }
 }
 
-t.test('an item that reaches a batch route is 400, however it is spelled', async t => {
+testEach('an item that reaches a batch route is 400, however it is spelled', async (t, dispatch) => {
   const app = Fastify({
     routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, caseSensitive: false },
     rewriteUrl: ({ url }) => url === '/alias' ? '/batch' : url!
   })
   t.teardown(() => app.close())
   let leaves = 0
-  app.register(batch)
-  app.register(batch, { url: '/other', prefix: '/v1', executor: concurrent() })
+  app.register(batch, { executor: sequential({ dispatch }) })
+  app.register(batch, { url: '/other', prefix: '/v1', executor: concurrent({ dispatch }) })
   app.get('/leaf', async () => { leaves++ })
   await listen(app)
 
@@ -41,8 +40,8 @@ t.test('an item that reaches a batch route is 400, however it is spelled', async
   t.equal(leaves, 1)
 })
 
-t.test('a handler inside a batch cannot send one through inject', async t => {
-  const app = build(t)
+testEach('a handler inside a batch cannot send one through inject', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   const depths: string[] = []
   app.get('/leaf', async () => { depths.push('leaf') })
   app.get('/indirect', async () => {
@@ -68,8 +67,8 @@ t.test('a handler inside a batch cannot send one through inject', async t => {
   t.match((await app.inject('/indirect')).json(), { batch: [{ status_code: 200 }] }, 'outside of a batch it may')
 })
 
-t.test('an abandoned handler cannot either', async t => {
-  const app = build(t, { subrequestTimeout: 30 })
+testEach('an abandoned handler cannot either', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }), subrequestTimeout: 30 })
   const open = latch()
   const answered = latch<number>()
   app.get('/leaf', async () => 'leaf')
@@ -82,8 +81,8 @@ t.test('an abandoned handler cannot either', async t => {
   t.equal(await answered.promise, 400)
 })
 
-t.test('other requests may be injected from inside a batch, and are not part of it', async t => {
-  const app = build(t)
+testEach('other requests may be injected from inside a batch, and are not part of it', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   app.get('/who', async request => request.batch)
   app.get('/indirect', async request => [request.batch, (await app.inject('/who')).json()])
   const { batch: [answer] } = await injectBatch(app, [{ method: 'get', url: '/indirect' }])

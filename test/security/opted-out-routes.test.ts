@@ -1,12 +1,12 @@
 // What may be batched is decided on the route that was matched, never on the url that was sent.
-import Fastify from 'fastify'
 import t from 'tap'
-import batch from '../../lib/index.ts'
-import { build, injectBatch } from '../helper.ts'
+import Fastify from 'fastify'
+import batch, { sequential } from '../../lib/index.ts'
+import { build, injectBatch, testEach } from '../helper.ts'
 
 const get = (url: string) => ({ method: 'get', url })
 
-t.test('config.batch false takes a route out, however its url is spelled', async t => {
+testEach('config.batch false takes a route out, however its url is spelled', async (t, dispatch) => {
   const app = Fastify({
     routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, caseSensitive: false },
     rewriteUrl: ({ url }) => url === '/alias' ? '/admin/secret' : url!
@@ -18,7 +18,7 @@ t.test('config.batch false takes a route out, however its url is spelled', async
     child.all('/all/:name', { config: { batch: false } }, async () => { reached++ })
     child.get('/open', async () => 'open')
   }, { prefix: '/admin' })
-  app.register(batch)
+  app.register(batch, { executor: sequential({ dispatch }) })
 
   for (const url of [
     '/admin/secret', '/admin/secret/', '/admin//secret', '/ADMIN/Secret', '/admin/%73ecret', '/admin/secret?x', '/%61dmin/secret', '/alias',
@@ -37,15 +37,16 @@ t.test('config.batch false takes a route out, however its url is spelled', async
   t.equal((await app.inject('/admin/secret')).statusCode, 200, 'alone it is reached')
 })
 
-t.test('the HEAD route that Fastify adds is out as well', async t => {
-  const app = build(t, {}, { exposeHeadRoutes: true })
+testEach('the HEAD route that Fastify adds is out as well', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) }, { exposeHeadRoutes: true })
   app.get('/', { config: { batch: false } }, async () => 'x')
   const { batch } = await injectBatch(app, [{ method: 'head', url: '/' }])
   t.equal(batch[0]!.status_code, 403)
 })
 
-t.test('allow decides instead, and sees the matched route', async t => {
+testEach('allow decides instead, and sees the matched route', async (t, dispatch) => {
   const app = build(t, {
+    executor: sequential({ dispatch }),
     allow: ({ url, method, config }) => url === '/users/:id' && method === 'GET' && (config as { open?: boolean }).open === true
   })
   app.get('/users/:id', { config: { open: true, batch: false } as object }, async () => 'user')
@@ -55,8 +56,8 @@ t.test('allow decides instead, and sees the matched route', async t => {
   t.strictSame(batch.map(answer => answer.status_code), [200, 403, 403, 404])
 })
 
-t.test('an allow that throws keeps the route closed', async t => {
-  const app = build(t, { allow: () => { throw new Error('broken') } })
+testEach('an allow that throws keeps the route closed', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }), allow: () => { throw new Error('broken') } })
   let reached = 0
   app.get('/', async () => { reached++ })
   const { batch } = await injectBatch(app, [get('/')])
@@ -64,16 +65,16 @@ t.test('an allow that throws keeps the route closed', async t => {
   t.equal(reached, 0)
 })
 
-t.test('the refusal keeps its shape, whatever error handler the app has', async t => {
-  const app = build(t)
+testEach('the refusal keeps its shape, whatever error handler the app has', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   app.setErrorHandler((_error, _request, reply) => { reply.code(200).send('fine') })
   app.get('/', { config: { batch: false } }, async () => 'x')
   const { batch } = await injectBatch(app, [get('/')])
   t.match(batch[0], { status_code: 403, headers: { 'content-type': 'application/json; charset=utf-8' } })
 })
 
-t.test('hooks of the app see the refusal as an answer like others', async t => {
-  const app = build(t)
+testEach('hooks of the app see the refusal as an answer like others', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   const statuses: number[] = []
   app.addHook('onResponse', async (request, reply) => { if (request.batch !== null) statuses.push(reply.statusCode) })
   app.get('/', { config: { batch: false } }, async () => 'x')

@@ -1,16 +1,15 @@
 // CVE-2026-30972: a batch must not be a way around a limit that holds for each request.
 import rateLimit from '@fastify/rate-limit'
 import Fastify from 'fastify'
-import t from 'tap'
 import batch, { concurrent, sequential } from '../../lib/index.ts'
-import { listen, sendBatch } from '../helper.ts'
+import { listen, sendBatch, testEach } from '../helper.ts'
 
-for (const executor of [sequential(), concurrent()]) {
-  t.test(`of 100 logins in 5 batches, 5 pass: ${executor.name}`, async t => {
+for (const make of [sequential, concurrent]) {
+  testEach(`of 100 logins in 5 batches, 5 pass: ${make.name}`, async (t, dispatch) => {
     const app = Fastify()
     t.teardown(() => app.close())
     await app.register(rateLimit, { global: false, allowList: ['127.0.0.1'] })
-    app.register(batch, { executor })
+    app.register(batch, { executor: make({ dispatch }) })
     let logins = 0
     app.post('/login', { config: { rateLimit: { max: 5, timeWindow: 60_000 } } }, async () => { logins++ })
     await listen(app)

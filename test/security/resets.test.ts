@@ -1,13 +1,12 @@
 import { Readable } from 'node:stream'
-import t from 'tap'
 import { concurrent, sequential } from '../../lib/index.ts'
-import { build, listen, sendBatch } from '../helper.ts'
+import { build, listen, sendBatch, testEach } from '../helper.ts'
 
 const get = (url: string) => ({ method: 'get', url })
 
-for (const executor of [sequential(), concurrent({ limit: 4 })]) {
-  t.test(`a handler that breaks its connection gets 502, and no sibling is touched: ${executor.name}`, async t => {
-    const app = build(t, { executor, subrequestTimeout: 5000 })
+for (const make of [sequential, concurrent]) {
+  testEach(`a handler that breaks its connection gets 502, and no sibling is touched: ${make.name}`, async (t, dispatch) => {
+    const app = build(t, { executor: make({ dispatch }), subrequestTimeout: 5000 })
     app.get('/fine', async () => 'fine')
     app.get('/response-destroyed', (_request, reply) => {
       reply.hijack()
@@ -66,8 +65,8 @@ for (const executor of [sequential(), concurrent({ limit: 4 })]) {
   })
 }
 
-t.test('an error before the first byte is the answer of the app', async t => {
-  const app = build(t)
+testEach('an error before the first byte is the answer of the app', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   app.get('/stream', async () => new Readable({ read () { this.destroy(new Error('at once')) } }))
   app.get('/null', async () => { throw null }) // eslint-disable-line no-throw-literal
   app.get('/string', async () => { throw 'text' }) // eslint-disable-line no-throw-literal
@@ -88,8 +87,8 @@ t.test('an error before the first byte is the answer of the app', async t => {
   for (const answer of batch) t.notHas(answer, 'outcome')
 })
 
-t.test('early hints and the like are passed over', async t => {
-  const app = build(t)
+testEach('early hints and the like are passed over', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   const called: string[] = []
   app.get('/', (_request, reply) => {
     reply.hijack()
