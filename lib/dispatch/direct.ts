@@ -65,7 +65,8 @@ class DirectExchange implements SocketOwner, Passage {
 
   onEnd (answered: boolean): void {
     leave(this)
-    this.#resolve(answered ? this.#answer() : this.#failure())
+    // Node 24 completes a response that was ended in the same tick in which its socket was destroyed.
+    this.#resolve(answered && !this.#socket.tooLarge ? this.#answer() : this.#failure())
   }
 
   #answer (): Subresponse {
