@@ -2,7 +2,8 @@ import { Agent } from 'node:http'
 import http2 from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import Fastify from 'fastify'
-import batch, { concurrent, sequential } from '../../lib/index.ts'
+import t from 'tap'
+import batch, { concurrent, sequential, type Executor } from '../../lib/index.ts'
 import { build, latch, listen, sendBatch, testEach } from '../helper.ts'
 
 const get = (url: string) => ({ method: 'get', url })
@@ -128,4 +129,30 @@ testEach('a batch that arrives when the app is closing starts nothing', async (t
   await app.close()
   t.strictSame((await answered).batch.map(answer => answer.status_code), [503, 503])
   t.equal(runs, 0)
+})
+
+t.test('nothing further is handed to an executor that knows nothing of the close', async t => {
+  const started = latch()
+  const closing = latch()
+  let count = 0
+  const executor: Executor = {
+    name: 'elsewhere',
+    perBatch: 1,
+    total: Infinity,
+    async execute () {
+      count++
+      started.open()
+      await closing.promise
+      return { status: 200, reason: 'OK', headers: {}, body: Buffer.from('finished') }
+    }
+  }
+  const app = build(t, { executor })
+  // In a plugin that comes after ours, so that ours has heard of it before.
+  app.register(async plugin => { plugin.addHook('preClose', async () => { closing.open() }) })
+  await listen(app)
+  const answered = sendBatch(app, [get('/'), get('/'), get('/')])
+  await started.promise
+  await app.close()
+  t.strictSame((await answered).batch.map(answer => answer.status_code), [200, 503, 503])
+  t.equal(count, 1)
 })

@@ -88,3 +88,21 @@ testEach('other requests may be injected from inside a batch, and are not part o
   const { batch: [answer] } = await injectBatch(app, [{ method: 'get', url: '/indirect' }])
   t.strictSame(JSON.parse(answer!.body), [{ requestId: 'req-1', index: 0, size: 1 }, null])
 })
+
+testEach('batches from sockets at the same time are not nested', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
+  const started = latch()
+  const release = latch()
+  app.get('/wait', async () => {
+    started.open()
+    await release.promise
+    return 'first'
+  })
+  app.get('/', async () => 'second')
+  await listen(app)
+  const first = sendBatch(app, [{ method: 'get', url: '/wait' }])
+  await started.promise
+  t.equal((await sendBatch(app, [{ method: 'get', url: '/' }])).batch[0]!.body, 'second')
+  release.open()
+  t.equal((await first).batch[0]!.body, 'first')
+})
