@@ -9,7 +9,7 @@ import type { ResolvedOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
 import { readConnection, readParent, type Connection } from './parent.ts'
 import { planBatch, type Plan, type PlanRules } from './plan.ts'
-import { seconds } from './reply/item.ts'
+import { writeSeconds } from './reply/item.ts'
 import { writeBatch } from './reply/json.ts'
 import { collectCookies } from './reply/set-cookie.ts'
 import { startRun, type Run } from './run.ts'
@@ -63,7 +63,7 @@ export function createBatchHandler (settings: BatchHandlerSettings): BatchHandle
     reply.header('cache-control', 'no-store')
     if (isNested(request)) return refuse(reply, new NestedBatchError())
 
-    const arrival: Arrival = { connection: readConnection(request.raw.socket), gone: request.raw.destroyed }
+    const arrival: Arrival = { connection: readConnection(request.raw.socket), gone: false }
     ;(request as Arrived)[kArrival] = arrival
     // Not `request.signal`: after a body was read it aborts although the client is there (fastify issue 4690).
     reply.raw.once('close', () => {
@@ -126,9 +126,10 @@ export function createBatchHandler (settings: BatchHandlerSettings): BatchHandle
     reply.code(options.responseStatus).type('application/json; charset=utf-8')
     const cookies = options.setCookie === 'forward' ? collectCookies(outcomes) : []
     if (cookies.length > 0) reply.header('set-cookie', cookies)
-    // A connection that is kept alive would hold the close of the server back.
+    // A connection that is kept alive would hold the close of the server back. HTTP/2 knows no such header.
     if (closing && reply.request.raw.httpVersionMajor === 1) reply.header('connection', 'close')
-    if (options.durationHeader !== false) reply.header(options.durationHeader, seconds(performance.now() - started))
+    const { durationHeader } = options
+    if (durationHeader !== false) reply.header(durationHeader, writeSeconds(performance.now() - started))
     return reply.send(text)
   }
 

@@ -22,6 +22,9 @@ export function notStarted (planned: PlannedItem, error: FastifyError): Outcome 
   return { planned, subrequest: planned.subrequest, subresponse, duration: 0, abandoned: false }
 }
 
+// What says why there is no answer is always left, and no way past the limits.
+const maxFailureBytes = 1024
+
 /**
  * Gives what an executor answered, or what is to be said instead of it.
  * @throws TypeError if it is no answer at all
@@ -32,8 +35,8 @@ export function checkSubresponse (subresponse: Subresponse, maxBytes: number): S
   if (!Number.isInteger(status) || status < 200 || status > 999) {
     return failedSubresponse(new InvalidStatusError(String(status)), 'unknown')
   }
-  // The few bytes that say why there is no answer are always left.
-  if (outcome !== undefined) return subresponse
-  if (body.byteLength > maxBytes) return failedSubresponse(new ResponseTooLargeError(maxBytes), 'unknown')
+  if (body.byteLength > (outcome === undefined ? maxBytes : maxFailureBytes)) {
+    return failedSubresponse(new ResponseTooLargeError(maxBytes), 'unknown')
+  }
   return subresponse
 }

@@ -29,10 +29,7 @@ export function shareExecutor (executor: Executor): SharedExecutor {
     takeTurn: share.takeTurn,
     async release () {
       share.users--
-      if (share.users === 0) {
-        shared.delete(executor)
-        await executor.close?.()
-      }
+      if (share.users === 0) await executor.close?.()
     }
   }
 }

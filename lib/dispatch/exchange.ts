@@ -159,7 +159,8 @@ function restoreHeaders (request: IncomingMessage, { headers }: Subrequest): voi
   for (const name of addedByInject) {
     if (headers[name] !== undefined) continue
     delete request.headers[name]
-    request.rawHeaders.splice(request.rawHeaders.indexOf(name), 2)
+    // Names stand at even places: between them, a value may be the same word.
+    request.rawHeaders.splice(request.rawHeaders.findIndex((entry, n) => n % 2 === 0 && entry === name), 2)
   }
 }
 

@@ -42,7 +42,12 @@ const arrayIndex = /^(?:0|[1-9]\d*)$/
 export function readBindings (item: BatchItem, index: number): Binding[] {
   const bind = Object.entries(item.bind!)
   if (bind.length > maxBindings) throw new InvalidBindingError(`batch/${index}/bind`, `more than ${maxBindings} bindings`)
-  const bindings = bind.map(([key, value]) => readBinding(item, key, value, `batch/${index}/bind "${excerpt(key)}"`))
+  let body: unknown
+  const bindings = bind.map(([key, value]) => {
+    const place = `batch/${index}/bind "${excerpt(key)}"`
+    // Parsed once, however many bindings look for a place in it.
+    return readBinding([key, value], item, () => (body ??= parseBody(item, place)), place)
+  })
   refuseOverlaps(bindings)
   return bindings
 }
@@ -61,9 +66,8 @@ export function valueAt (value: unknown, path: readonly string[]): unknown {
  * Gives the JSON value that an item's body is, or that it encodes as a string, as a copy.
  * @throws InvalidBindingError if it is a string that is not JSON
  */
-export function parseBody ({ body, body_encoding: encoding }: BatchItem, place: string): unknown {
+export function parseBody ({ body }: BatchItem, place: string): unknown {
   if (body === undefined) return undefined
-  if (encoding !== undefined) throw new InvalidBindingError(place, 'the body is base64')
   try {
     return JSON.parse(typeof body === 'string' ? body : JSON.stringify(body))
   } catch {
@@ -71,7 +75,9 @@ export function parseBody ({ body, body_encoding: encoding }: BatchItem, place: 
   }
 }
 
-function readBinding (item: BatchItem, key: string, value: string, place: string): Binding {
+function readBinding (
+  [key, value]: [key: string, value: string], item: BatchItem, readBody: () => unknown, place: string
+): Binding {
   const match = source.exec(value)
   if (match === null || !pointer.test(match[2]!)) {
     throw new InvalidBindingError(place, `"${excerpt(value)}" is not an id and a JSON Pointer to body, headers or status_code`)
@@ -79,13 +85,13 @@ function readBinding (item: BatchItem, key: string, value: string, place: string
   if (!pointer.test(key)) throw new InvalidBindingError(place, 'is not a JSON Pointer')
   return {
     place,
-    target: readTarget(item, [...ValuePointer.Format(key)], place),
+    target: readTarget([...ValuePointer.Format(key)], item, readBody, place),
     from: match[1]!,
     source: [...ValuePointer.Format(match[2]!)] as unknown as Binding['source']
   }
 }
 
-function readTarget (item: BatchItem, [part, ...path]: string[], place: string): Target {
+function readTarget ([part, ...path]: string[], item: BatchItem, readBody: () => unknown, place: string): Target {
   const name = path[0]!
   if (part === 'url' && path.length === 1) {
     if (!variable.test(name)) throw new InvalidBindingError(place, 'a variable is 1 to 64 letters, digits and underscores')
@@ -100,10 +106,8 @@ function readTarget (item: BatchItem, [part, ...path]: string[], place: string):
     return { part, name: header }
   }
   if (part === 'body') {
-    if (path.length > 0 && !isPlace(parseBody(item, place), path)) {
-      throw new InvalidBindingError(place, 'the body has no such place')
-    }
-    if (path.length === 0 && item.body_encoding !== undefined) throw new InvalidBindingError(place, 'the body is base64')
+    if (item.body_encoding !== undefined) throw new InvalidBindingError(place, 'the body is base64')
+    if (path.length > 0 && !isPlace(readBody(), path)) throw new InvalidBindingError(place, 'the body has no such place')
     return { part, path }
   }
   throw new InvalidBindingError(place, 'is none of /url/NAME, /headers/NAME and /body…')

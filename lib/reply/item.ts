@@ -20,16 +20,11 @@ export function writeItem ({ planned, subresponse, duration }: Outcome, settings
     (outcome === undefined ? '}' : `,"outcome":"${outcome}"}`)
 }
 
-/** Milliseconds as seconds, to the microsecond. */
-export function seconds (milliseconds: number): number {
-  return Math.round(milliseconds * 1000) / 1e6
-}
-
 /**
  * Writes a duration of milliseconds in seconds, to the microsecond. The digits are put together: to print a fraction
  * costs several times as much.
  */
-function writeSeconds (milliseconds: number): string {
+export function writeSeconds (milliseconds: number): string {
   const microseconds = Math.round(milliseconds * 1000)
   return `${Math.floor(microseconds / 1e6)}.${String(1e6 + microseconds % 1e6).slice(1)}`
 }

@@ -107,3 +107,12 @@ t.test('what throws out of inject is answered, and leaves nothing behind', async
   t.match(JSON.parse(broken!.body), { code: 'FST_BATCH_CONNECTION_RESET' })
   t.equal((await injectBatch(app, [get('/')])).status, 200, 'nothing seems to run still')
 })
+
+t.test('what inject adds is taken away, and nothing that looks like it', async t => {
+  const app = build(t)
+  app.get('/', async request => request.raw.rawHeaders)
+  await listen(app)
+  const headers = { 'x-list': 'user-agent', 'x-other': 'host' }
+  const { batch: [answer] } = await sendBatch(app, [{ ...get('/'), headers }], { headers: { host: 'app.example' } })
+  t.strictSame(JSON.parse(answer!.body), ['host', 'app.example', 'x-list', 'user-agent', 'x-other', 'host'])
+})

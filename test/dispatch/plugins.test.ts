@@ -86,24 +86,26 @@ async function buildPlugged (t: Teardown, middleware: AddMiddleware): Promise<Fa
   return listen(app)
 }
 
+/** Adds a middleware that marks what passes it, and gives the way to add others. */
+function useMarker (app: FastifyInstance): Middleware {
+  const use: Middleware = app.use.bind(app)
+  use('/middleware', (_req, res, next) => {
+    res.setHeader('x-middleware', 'yes')
+    next()
+  })
+  return use
+}
+
 const middlewares: Record<string, AddMiddleware> = {
   'none of its own': async () => {},
   '@fastify/middie': async app => {
     await app.register(middie)
-    const use: Middleware = app.use.bind(app)
-    use('/middleware', (_req, res, next) => {
-      res.setHeader('x-middleware', 'yes')
-      next()
-    })
+    const use = useMarker(app)
     use('/middleware/raw', (_req, res) => { res.end('from the middleware') })
   },
   '@fastify/express': async app => {
     await app.register(express)
-    const use: Middleware = app.use.bind(app)
-    use('/middleware', (_req, res, next) => {
-      res.setHeader('x-middleware', 'yes')
-      next()
-    })
+    const use = useMarker(app)
     use('/middleware/raw', (req, res) => {
       res.status(202).json({ url: req.originalUrl, ip: req.ip })
     })

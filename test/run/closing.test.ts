@@ -85,6 +85,11 @@ testEach('while the app closes, inject refuses what our own hook has not heard o
 })
 
 testEach('over HTTP/2 there is no connection header to send', async (t, dispatch) => {
+  // Node leaves the header out, with a warning for whoever set it.
+  const warnings = new Set<string>()
+  const warned = ({ name }: Error) => warnings.add(name)
+  process.on('warning', warned)
+  t.teardown(() => process.off('warning', warned))
   const app = build(t, { executor: sequential({ dispatch }) }, { http2: true } as {})
   const started = latch()
   const closing = latch()
@@ -105,6 +110,8 @@ testEach('over HTTP/2 there is no connection header to send', async (t, dispatch
   t.strictSame(JSON.parse(text).batch.map((answer: { status_code: number }) => answer.status_code), [200, 503])
   session.close()
   await closed
+  await new Promise(setImmediate)
+  t.notOk(warnings.has('UnsupportedWarning'))
 })
 
 testEach('a batch that arrives when the app is closing starts nothing', async (t, dispatch) => {

@@ -62,6 +62,15 @@ t.test('an answer over the limit is not taken from any executor', async t => {
   t.equal((await injectBatch(app, [get('/')])).batch[0]!.status_code, 502)
 })
 
+t.test('nor one that says it is no answer, to get past the limit', async t => {
+  for (const [size, status] of [[1024, 500], [1025, 502]]) {
+    const failed: Subresponse = { status: 500, reason: 'No', headers: {}, body: Buffer.alloc(size!, 'x'), outcome: 'unknown' }
+    const app = build(t, { maxResponseBytes: 3, executor: executor(async () => failed) })
+    const { batch: [answer] } = await injectBatch(app, [get('/')])
+    t.match(answer, { status_code: status, outcome: 'unknown' })
+  }
+})
+
 t.test('it learns of the end of the wait by a signal or a listener', async t => {
   const seen: unknown[] = []
   const app = build(t, {

@@ -18,32 +18,7 @@ async function headersOf (
 
 t.test('these are taken from the batch request, and no others', async t => {
   const app = buildHeaders(t)
-  const { raw, ...headers } = await headersOf(app, {}, {
-    host: 'app.example',
-    authorization: 'Bearer 1',
-    cookie: 'a=b',
-    'user-agent': 'test',
-    'accept-language': 'de',
-    traceparent: '00-1-1-00',
-    tracestate: 'a=1',
-    baggage: 'b=2',
-    origin: 'https://app.example',
-    referer: 'https://app.example/page',
-    'sec-fetch-site': 'same-origin',
-    forwarded: 'for=192.0.2.1',
-    'x-forwarded-for': '192.0.2.1',
-    'x-real-ip': '192.0.2.1',
-    via: '1.1 proxy',
-    'cf-connecting-ip': '192.0.2.1',
-    'x-http-method-override': 'DELETE',
-    accept: 'application/json',
-    'accept-encoding': 'gzip',
-    'x-other': 'other',
-    'if-none-match': '"1"',
-    expect: '100-continue',
-    te: 'trailers'
-  })
-  t.strictSame(headers, {
+  const taken = {
     host: 'app.example',
     authorization: 'Bearer 1',
     cookie: 'a=b',
@@ -61,7 +36,17 @@ t.test('these are taken from the batch request, and no others', async t => {
     via: '1.1 proxy',
     'cf-connecting-ip': '192.0.2.1',
     'x-http-method-override': 'DELETE'
+  }
+  const { raw, ...headers } = await headersOf(app, {}, {
+    ...taken,
+    accept: 'application/json',
+    'accept-encoding': 'gzip',
+    'x-other': 'other',
+    'if-none-match': '"1"',
+    expect: '100-continue',
+    te: 'trailers'
   })
+  t.strictSame(headers, taken)
   t.equal(raw, Object.keys(headers).length)
 })
 
