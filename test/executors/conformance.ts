@@ -1,7 +1,7 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import t from 'tap'
 import batch, { type BatchOptions, type Executor } from '../../lib/index.ts'
-import { listen, sendBatch, type Answered, type Teardown } from '../helper.ts'
+import { listen, parseContext, sendBatch, type Answered, type Teardown } from '../helper.ts'
 import { conformanceApp } from './conformance-app.ts'
 
 /**
@@ -60,7 +60,7 @@ export function testConformance (name: string, makeExecutor: () => Executor): vo
     const [answer] = await run(t, [{ ...get('/who?x=\'1\''), headers: { 'x-own': 'item' } }], {}, {
       host: 'app.example', authorization: 'Bearer 1', cookie: 'c=1'
     })
-    t.strictSame(JSON.parse(answer!.body), {
+    t.strictSame(parseContext(answer!.body), {
       ip: '127.0.0.3',
       host: 'app.example',
       protocol: 'http',
@@ -68,7 +68,7 @@ export function testConformance (name: string, makeExecutor: () => Executor): vo
       authorization: 'Bearer 1',
       cookie: 'c=1',
       own: 'item',
-      batch: { requestId: 'req-1', index: 0, size: 1 }
+      batch: { requestId: 'req-1', index: 0, size: 1, deadline: 'number' }
     })
   })
 
