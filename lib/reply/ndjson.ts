@@ -23,6 +23,7 @@ export interface LinesSettings extends ItemSettings {
 export class NdjsonAnswer extends Readable implements BatchAnswer {
   readonly headers = headers
   readonly begun: Promise<void>
+  full = false
   onRoom?: () => void
   readonly #settings: LinesSettings
   readonly #summary: Summary
@@ -43,17 +44,17 @@ export class NdjsonAnswer extends Readable implements BatchAnswer {
     return this.readableLength
   }
 
-  get full (): boolean {
-    return this.readableLength >= this.readableHighWaterMark
-  }
-
   deliver (outcome: Outcome): void {
     this.#summary.add(outcome)
-    if (this.#early === undefined) {
-      this.#pushLine(outcome, this.#settings.forwardCookies && setsCookies(outcome))
-    } else {
+    if (this.#early !== undefined) {
       this.#early.push(outcome)
-      this.#begin()
+      return this.#begin()
+    }
+    try {
+      this.#pushLine(outcome, this.#settings.forwardCookies && setsCookies(outcome))
+    } catch (error) {
+      // An executor of somebody else can answer with what is no JSON: the client must see that lines are missing.
+      this.destroy(error as Error)
     }
   }
 
@@ -74,19 +75,18 @@ export class NdjsonAnswer extends Readable implements BatchAnswer {
   }
 
   override _read (): void {
-    this.onRoom?.()
+    if (!this.full) return
+    this.full = false
+    // When it is called, what makes the room has not been taken yet.
+    process.nextTick(() => { this.onRoom!() })
   }
 
   #pushLine (outcome: Outcome, cookiesDropped: boolean): void {
     if (this.destroyed) return
-    try {
-      // An embedded body may have line breaks between its tokens, where a space means the same (RFC 8259 section 2).
-      const members = writeMembers(outcome, this.#settings).replace(/[\r\n]/g, ' ')
-      this.push(`{"index":${outcome.planned.index},${members}${cookiesDropped ? ',"set_cookie":"dropped"' : ''}}\n`)
-    } catch (error) {
-      // An executor of somebody else can answer with what is no JSON: the client must see that lines are missing.
-      this.destroy(error as Error)
-    }
+    // An embedded body may have line breaks between its tokens, where a space means the same (RFC 8259 section 2).
+    const members = writeMembers(outcome, this.#settings).replace(/[\r\n]/g, ' ')
+    const said = cookiesDropped ? ',"set_cookie":"dropped"' : ''
+    this.full = !this.push(`{"index":${outcome.planned.index},${members}${said}}\n`)
   }
 
   #pushEnd (): void {

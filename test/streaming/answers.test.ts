@@ -1,0 +1,195 @@
+// What an answer in lines cannot say in its head, and what is said instead.
+import { Agent } from 'node:http'
+import Fastify from 'fastify'
+import t from 'tap'
+import batch, { sequential, type BatchOptions, type Executor } from '../../lib/index.ts'
+import { build, latch, listen, testEach, type Dispatch, type Teardown } from '../helper.ts'
+import { streamBatch } from '../fixtures/lines.ts'
+
+const get = (url: string, id?: string) => ({ method: 'get', url, id })
+
+async function buildCookies (t: Teardown, dispatch: Dispatch, options: BatchOptions = {}) {
+  const app = build(t, { executor: sequential({ dispatch }), ...options })
+  app.get('/set/:name', async (request, reply) => {
+    const { name } = request.params as { name: string }
+    return reply.code(name === 'bad' ? 409 : 200).header('set-cookie', `${name}=secret; HttpOnly`).send('x')
+  })
+  app.get('/none', async () => 'x')
+  return listen(app)
+}
+
+testEach('cookies of the first answer are in the head; later ones come too late, and their lines say so', async (t, dispatch) => {
+  const app = await buildCookies(t, dispatch)
+  const { headers, rest } = await streamBatch(t, app, {
+    batch: [get('/set/a', 'first'), { ...get('/set/b'), depends_on: ['first'] }, get('/none'), { ...get('/set/c'), depends_on: ['first'] }]
+  })
+  const lines = await rest()
+  t.strictSame(headers['set-cookie'], ['a=secret; HttpOnly; Path=/set'])
+  t.strictSame(lines.slice(0, 4).map(({ index, set_cookie: said }) => [index, said]), [
+    [0, undefined], [1, 'dropped'], [2, undefined], [3, 'dropped']
+  ])
+  t.notMatch(JSON.stringify(lines), 'secret', 'no script reads what is HttpOnly')
+})
+
+testEach('exposed cookies are in their lines, dropped ones nowhere', async (t, dispatch) => {
+  for (const setCookie of ['expose', 'drop'] as const) {
+    const app = await buildCookies(t, dispatch, { setCookie })
+    const { headers, rest } = await streamBatch(t, app, { batch: [get('/set/a'), get('/set/b')] })
+    t.notHas(headers, 'set-cookie')
+    const lines = await rest()
+    t.strictSame(lines.slice(0, 2).map(line => [line.headers['set-cookie'], line.set_cookie]), setCookie === 'expose'
+      ? [['a=secret; HttpOnly', undefined], ['b=secret; HttpOnly', undefined]]
+      : [[undefined, undefined], [undefined, undefined]])
+  }
+})
+
+testEach('the lines of an atomic batch come after the commit, with all cookies in the head', async (t, dispatch) => {
+  const events: string[] = []
+  const app = await buildCookies(t, dispatch, {
+    transaction: {
+      begin: () => { events.push('begin') },
+      commit: async () => {
+        await new Promise(setImmediate)
+        events.push('commit')
+      },
+      rollback: () => { events.push('rollback') }
+    },
+    route: { onSend: async () => { events.push('send') } }
+  })
+  const { headers, rest } = await streamBatch(t, app, { atomic: true, batch: [get('/set/a'), get('/set/b'), get('/none')] })
+  t.strictSame(events, ['begin', 'commit', 'send'])
+  t.strictSame(headers['set-cookie'], ['a=secret; HttpOnly; Path=/set', 'b=secret; HttpOnly; Path=/set'])
+  const lines = await rest()
+  t.strictSame(lines.map(line => line.index), [0, 1, 2, undefined])
+  t.match(lines[3], { summary: { total: 3, ok: 3 } })
+  for (const line of lines) t.notHas(line, 'set_cookie')
+
+  const undone = await streamBatch(t, app, { atomic: true, batch: [get('/set/a'), get('/set/bad'), get('/none')] })
+  t.strictSame(events.slice(3), ['begin', 'rollback', 'send'])
+  t.notHas(undone.headers, 'set-cookie')
+  t.strictSame((await undone.rest()).map(line => [line.status_code, line.outcome]), [
+    [424, 'rolled_back'], [409, 'rolled_back'], [424, 'not_started'], [undefined, undefined]
+  ])
+})
+
+testEach('when the server closes, the rest is answered 503, and the answer ends', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
+  const closing = latch()
+  const started = latch()
+  app.addHook('preClose', async () => { closing.open() })
+  app.get('/', async () => 'x')
+  app.get('/wait', async () => {
+    started.open()
+    await closing.promise
+    return 'x'
+  })
+  await listen(app)
+  const agent = new Agent({ keepAlive: true })
+  t.teardown(() => { agent.destroy() })
+  const { next, rest } = await streamBatch(t, app, { batch: [get('/'), get('/wait'), get('/'), get('/')] }, { agent })
+  t.match(await next(), { index: 0 })
+  await started.promise
+  const closed = app.close()
+  const lines = await rest()
+  const inOrder = lines.slice(0, 3).sort((a, b) => a.index - b.index)
+  t.strictSame(inOrder.map(line => line.status_code), [200, 503, 503])
+  t.match(lines[3], { summary: { total: 4, ok: 2, not_started: 2, retry: [2, 3] } })
+  await closed
+})
+
+testEach('a client whose head comes when the server closes already is told to close', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
+  const closing = latch()
+  const started = latch()
+  app.addHook('preClose', async () => { closing.open() })
+  app.get('/wait', async () => {
+    started.open()
+    await closing.promise
+    return 'x'
+  })
+  await listen(app)
+  const answered = streamBatch(t, app, { batch: [get('/wait'), get('/wait')] }, { agent: new Agent({ keepAlive: true }) })
+  await started.promise
+  const closed = app.close()
+  const { headers, rest } = await answered
+  t.equal(headers.connection, 'close')
+  t.equal((await rest()).length, 3)
+  await closed
+})
+
+testEach('an error of a hook that comes too late for the answer ends the batch', async (t, dispatch) => {
+  const app = build(t, {
+    executor: sequential({ dispatch }),
+    route: { onSend: async () => { throw new Error('no answer') } }
+  })
+  const aborted = latch()
+  app.get('/', async () => 'x')
+  app.get('/never', request => { request.signal.addEventListener('abort', () => { aborted.open() }) })
+  await listen(app)
+  const { status } = await streamBatch(t, app, { batch: [get('/'), get('/never'), get('/')] })
+  t.equal(status, 500)
+  await aborted.promise
+})
+
+t.test('an executor that answers with what cannot be written breaks the answer off', async t => {
+  const headSent = latch()
+  const executor: Executor = {
+    name: 'broken',
+    perBatch: 1,
+    total: Infinity,
+    async execute ({ url }) {
+      if (url === '/late') await headSent.promise
+      return { status: 200, reason: 'OK', headers: url !== '/' ? { 'x-big': [1n] as never } : {}, body: Buffer.from('x') }
+    }
+  }
+  const app = Fastify()
+  t.teardown(() => app.close())
+  app.register(batch, { executor })
+  await listen(app)
+  t.equal((await streamBatch(t, app, { batch: [get('/bad'), get('/')] })).status, 500, 'before the head')
+  const { next } = await streamBatch(t, app, { batch: [get('/'), get('/late'), get('/')] })
+  t.match(await next(), { index: 0 })
+  headSent.open()
+  await t.rejects(next(), { code: 'ECONNRESET' }, 'and no summary')
+})
+
+t.test('what was answered is in no memory, but for what bindings need', async t => {
+  const { setFlagsFromString } = await import('node:v8')
+  const { runInNewContext } = await import('node:vm')
+  setFlagsFromString('--expose-gc')
+  const collect: () => void = runInNewContext('gc')
+  const bodies: Array<WeakRef<Buffer>> = []
+  const last = latch()
+  const alive = () => {
+    collect()
+    return bodies.map(body => body.deref() !== undefined)
+  }
+  const seen: boolean[][] = []
+  const executor: Executor = {
+    name: 'watched',
+    perBatch: 1,
+    total: Infinity,
+    async execute ({ batch: { index } }) {
+      await new Promise(resolve => setImmediate(resolve))
+      seen.push(alive())
+      const body = Buffer.from(JSON.stringify({ id: 'x'.repeat(10_000) }))
+      bodies[index] = new WeakRef(body)
+      if (index === 7) last.open()
+      return { status: 200, reason: 'OK', headers: { 'content-type': 'application/json' }, body }
+    }
+  }
+  const app = build(t, { executor })
+  await listen(app)
+  const { rest } = await streamBatch(t, app, {
+    batch: [
+      get('/0'), get('/1', 'bound'), get('/2'), get('/3'), { ...get('/4'), bind: { '/headers/x-id': 'bound/body/id' } }, get('/5'), get('/6'),
+      get('/7')
+    ]
+  })
+  t.equal((await rest()).length, 9)
+  await last.promise
+  // The last one may still be on its way.
+  t.strictSame(seen[3]!.slice(0, 2), [false, true], 'kept for the binding')
+  t.strictSame(seen[6]!.slice(0, 2), [false, false], 'and not longer')
+  t.strictSame(seen[6]!.slice(0, 5), [false, false, false, false, false])
+})
