@@ -110,8 +110,8 @@ export function startRun (plan: Plan, settings: RunSettings, { sink, ...given }:
   }
 
   function startNext (release: Release | undefined): void {
-    const planned = schedule.take()
-    // All may have been answered meanwhile, without having been started.
+    // Since the turn was taken, all may have been answered without having been started, or the client have fallen back.
+    const planned = sink.full ? undefined : schedule.take()
     if (planned === undefined) release?.()
     else scope.runInAsyncScope(planned.original === undefined ? start : repeat, undefined, planned, release)
   }
