@@ -29,7 +29,7 @@ testEach('items that ask for the same run once and share the answer', async (t, 
     ])
     t.strictSame(seen.sort(), ['GET /a', 'GET /b', 'HEAD /a'])
     const { id, ...answer } = batch[0]!
-    t.strictSame([batch[1], batch[3]], [answer, { ...answer, id: 'last' }], id)
+    t.strictSame([batch[1], batch[3]], [answer, { ...answer, id: 'last' }], String(id))
     t.strictSame(batch[4], batch[5])
     t.match(json.summary, { total: 6, ok: 6 })
   }
