@@ -2,11 +2,14 @@
 // ROUNDS and SECONDS of each measurement come from the environment, NAMES choose benchmarks.
 import os from 'node:os'
 import { bareLoop } from './bare-loop.js'
+import { fairness } from './fairness.js'
 import { flatCost } from './flat-cost.js'
 import { overhead } from './overhead.js'
+import { pageLoad } from './page-load.js'
 import { planning } from './planning.js'
+import { streaming } from './streaming.js'
 
-const benchmarks = { overhead, 'flat-cost': flatCost, 'bare-loop': bareLoop, planning }
+const benchmarks = { overhead, 'flat-cost': flatCost, 'bare-loop': bareLoop, planning, streaming, 'page-load': pageLoad, fairness }
 const names = process.env.NAMES?.split(',') ?? Object.keys(benchmarks)
 const settings = { rounds: Number(process.env.ROUNDS ?? 7), seconds: Number(process.env.SECONDS ?? 2) }
 
