@@ -163,7 +163,12 @@ export function createBatchHandler (settings: BatchHandlerSettings): BatchHandle
     const cookies = itemSettings.forwardCookies ? collectCookies(outcomes) : []
     if (cookies.length > 0) reply.header('set-cookie', cookies)
     // A connection that is kept alive would hold the close of the server back. HTTP/2 knows no such header.
-    if (closing && reply.request.raw.httpVersionMajor === 1) reply.header('connection', 'close')
+    const { raw } = reply.request
+    if (raw.httpVersionMajor === 1) {
+      if (closing) reply.header('connection', 'close')
+      // What inject has for a socket knows no such method.
+      else if (duration === undefined) reply.raw.once('finish', () => { if (closing) raw.socket.destroySoon?.() })
+    }
     const { durationHeader } = options
     if (durationHeader !== false && duration !== undefined) reply.header(durationHeader, writeSeconds(duration))
     return reply.send(payload)
