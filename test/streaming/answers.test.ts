@@ -2,7 +2,7 @@
 import { Agent } from 'node:http'
 import Fastify from 'fastify'
 import t from 'tap'
-import batch, { sequential, type BatchOptions, type Executor } from '../../lib/index.ts'
+import batch, { concurrent, sequential, type BatchOptions, type Executor } from '../../lib/index.ts'
 import { build, latch, listen, testEach, type Dispatch, type Teardown } from '../helper.ts'
 import { streamBatch } from '../fixtures/lines.ts'
 
@@ -118,12 +118,16 @@ testEach('a client whose head comes when the server closes already is told to cl
 
 testEach('an error of a hook that comes too late for the answer ends the batch', async (t, dispatch) => {
   const app = build(t, {
-    executor: sequential({ dispatch }),
+    executor: concurrent({ limit: 2, dispatch }),
     route: { onSend: async () => { throw new Error('no answer') } }
   })
+  const started = latch()
   const aborted = latch()
-  app.get('/', async () => 'x')
-  app.get('/never', request => { request.signal.addEventListener('abort', () => { aborted.open() }) })
+  app.get('/', () => started.promise)
+  app.get('/never', request => {
+    request.signal.addEventListener('abort', () => { aborted.open() })
+    started.open()
+  })
   await listen(app)
   const { status } = await streamBatch(t, app, { batch: [get('/'), get('/never'), get('/')] })
   t.equal(status, 500)
