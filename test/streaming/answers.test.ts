@@ -4,7 +4,7 @@ import Fastify from 'fastify'
 import t from 'tap'
 import batch, { concurrent, sequential, type BatchOptions, type Executor } from '../../lib/index.ts'
 import { build, latch, listen, testEach, type Dispatch, type Teardown } from '../helper.ts'
-import { streamBatch } from '../fixtures/lines.ts'
+import { streamBatch, streamHeaders } from '../fixtures/lines.ts'
 
 const get = (url: string, id?: string) => ({ method: 'get', url, id })
 
@@ -96,6 +96,23 @@ testEach('when the server closes, the rest is answered 503, and the answer ends'
   await closed
 })
 
+testEach('nor does the close of an app that nobody listens to break what is injected', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
+  const sent = latch()
+  const closing = latch()
+  app.addHook('preClose', async () => { closing.open() })
+  app.get('/', async () => 'x')
+  app.get('/wait', async () => {
+    sent.open()
+    await closing.promise
+    return 'x'
+  })
+  const answered = app.inject({ method: 'POST', url: '/batch', headers: streamHeaders, payload: { batch: [get('/'), get('/wait')] } })
+  await sent.promise
+  await app.close()
+  t.equal((await answered).body.trim().split('\n').length, 3)
+})
+
 testEach('a client whose head comes when the server closes already is told to close', async (t, dispatch) => {
   const app = build(t, { executor: sequential({ dispatch }) })
   const closing = latch()
@@ -161,38 +178,59 @@ t.test('what was answered is in no memory, but for what bindings need', async t 
   const { runInNewContext } = await import('node:vm')
   setFlagsFromString('--expose-gc')
   const collect: () => void = runInNewContext('gc')
-  const bodies: Array<WeakRef<Buffer>> = []
-  const last = latch()
-  const alive = () => {
-    collect()
-    return bodies.map(body => body.deref() !== undefined)
-  }
-  const seen: boolean[][] = []
+  let bodies: Array<WeakRef<Buffer>> = []
+  /** Which answers were in memory when an item ran. */
+  let alive: boolean[][] = []
   const executor: Executor = {
     name: 'watched',
     perBatch: 1,
     total: Infinity,
-    async execute ({ batch: { index } }) {
+    async execute ({ url, batch: { index } }) {
       await new Promise(resolve => setImmediate(resolve))
-      seen.push(alive())
+      collect()
+      alive[index] = bodies.map(body => body.deref() !== undefined)
       const body = Buffer.from(JSON.stringify({ id: 'x'.repeat(10_000) }))
       bodies[index] = new WeakRef(body)
-      if (index === 7) last.open()
-      return { status: 200, reason: 'OK', headers: { 'content-type': 'application/json' }, body }
+      return { status: url === '/bad' ? 400 : 200, reason: 'OK', headers: { 'content-type': 'application/json' }, body }
     }
   }
   const app = build(t, { executor })
   await listen(app)
-  const { rest } = await streamBatch(t, app, {
-    batch: [
-      get('/0'), get('/1', 'bound'), get('/2'), get('/3'), { ...get('/4'), bind: { '/headers/x-id': 'bound/body/id' } }, get('/5'), get('/6'),
-      get('/7')
-    ]
-  })
-  t.equal((await rest()).length, 9)
-  await last.promise
+  const plain = Array(4).fill(get('/'))
+  await (await streamBatch(t, app, {
+    batch: [get('/'), get('/', 'a'), get('/'), get('/'), { ...get('/'), bind: { '/headers/x-id': 'a/body/id' } }, ...plain]
+  })).rest()
   // The last one may still be on its way.
-  t.strictSame(seen[3]!.slice(0, 2), [false, true], 'kept for the binding')
-  t.strictSame(seen[6]!.slice(0, 2), [false, false], 'and not longer')
-  t.strictSame(seen[6]!.slice(0, 5), [false, false, false, false, false])
+  t.strictSame(alive[3]!.slice(0, 2), [false, true], 'kept for the binding')
+  t.strictSame(alive[7]!.slice(0, 5), [false, false, false, false, false], 'and not longer')
+
+  bodies = []
+  alive = []
+  await (await streamBatch(t, app, {
+    batch: [
+      get('/bad', 'a'), get('/', 'b'), { ...get('/'), bind: { '/headers/x-a': 'a/body/id', '/headers/x-b': 'b/body/id' } }, ...plain
+    ]
+  })).rest()
+  t.strictSame(alive[5]!.slice(0, 2), [false, false], 'nor for one that will not run')
+})
+
+t.test('of answers that were there with the first line, the cookie of the last item is kept', async t => {
+  const both = latch()
+  const executor: Executor = {
+    name: 'overtaking',
+    perBatch: 2,
+    total: Infinity,
+    async execute ({ batch: { index } }) {
+      if (index === 1) both.open()
+      else await both.promise
+      return { status: 200, reason: 'OK', headers: { 'set-cookie': `a=${index}; Path=/` }, body: Buffer.alloc(0) }
+    }
+  }
+  const app = build(t, { executor })
+  await listen(app)
+  const { headers, rest } = await streamBatch(t, app, { batch: [get('/'), get('/')] })
+  t.strictSame((await rest()).map(({ index, set_cookie: said }) => [index, said]), [
+    [1, undefined], [0, undefined], [undefined, undefined]
+  ])
+  t.strictSame(headers['set-cookie'], ['a=1; Path=/'])
 })

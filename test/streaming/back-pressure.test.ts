@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import type { Readable } from 'node:stream'
+import { PassThrough, type Readable } from 'node:stream'
 import { channels, concurrent, sequential } from '../../lib/index.ts'
 import { build, injectBatch, latch, listen, testEach } from '../helper.ts'
 import { streamBatch, streamHeaders } from '../fixtures/lines.ts'
@@ -97,6 +97,26 @@ testEach('maxBatchResponseBytes counts what waits for the client, not all answer
   t.match(lines.pop(), { summary: { total: 20, ok: 20 } })
   const { batch: answers } = await injectBatch(app, batch)
   t.equal(answers.filter(answer => answer.status_code === 200).length, 1)
+})
+
+testEach('what the client takes makes room at once', async (t, dispatch) => {
+  // Read as soon as there is something, in the same turn in which the next subrequest may start.
+  const onSend = async (_request: unknown, _reply: unknown, payload: unknown) => {
+    const lines = payload as Readable
+    const taken = new PassThrough({ highWaterMark: 2 ** 24 })
+    lines.on('readable', () => {
+      for (let chunk = lines.read(); chunk !== null; chunk = lines.read()) taken.write(chunk)
+    })
+    lines.on('end', () => { taken.end() })
+    return taken
+  }
+  const executor = sequential({ dispatch })
+  const app = build(t, { executor, maxRequests: 50, maxBatchResponseBytes: 45_000, route: { onSend } })
+  const body = 'x'.repeat(30_000)
+  app.get('/', (_request, reply) => { reply.send(body) })
+  await listen(app)
+  const lines = await (await streamBatch(t, app, { batch: Array(50).fill(get('/')) })).rest()
+  t.match(lines.pop(), { summary: { total: 50, ok: 50 } })
 })
 
 testEach('what has no room is 502, for that item alone', async (t, dispatch) => {
