@@ -71,6 +71,7 @@ export function startRun (plan: Plan, settings: RunSettings, { sink, ...given }:
   const { deadline, timeout, refusal, transaction } = given
   const schedule = new Schedule(plan.items)
   const answers = new Answers(settings)
+  const waits = (item: PlannedItem) => schedule.waits(item)
   const running = new Set<Running>()
   // What starts, starts where another one ended, even of another batch: the asynchronous context must be this batch's.
   const scope = new AsyncResource('Batch', { requireManualDestroy: true })
@@ -194,7 +195,7 @@ export function startRun (plan: Plan, settings: RunSettings, { sink, ...given }:
   /** Hands an outcome on, and lets go on, or not, what depends on it. */
   function settle (outcome: Outcome): void {
     const { planned, subresponse: { status } } = outcome
-    answers.keep(outcome, item => schedule.waits(item))
+    answers.keep(outcome, waits)
     sink.deliver(outcome)
     if (status < 400) schedule.succeed(planned)
     else if (plan.stopOnError) skip(schedule.clear(), new StoppedError(planned.index, status))

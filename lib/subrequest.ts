@@ -90,7 +90,10 @@ export function buildSubrequest (
  * `milliseconds` that are left, and the transaction of an atomic batch.
  */
 export function begin (subrequest: UnstartedSubrequest, milliseconds: number, transaction: unknown): Subrequest {
-  const batch = { ...subrequest.batch, deadline: Math.floor(Date.now() + milliseconds) }
+  const { method, url, headers, body, connection, route, batch: { requestId, index, size, id } } = subrequest
+  const deadline = Math.floor(Date.now() + milliseconds)
+  // Written out, as every item pays for it.
+  const batch = id === undefined ? { requestId, index, size, deadline } : { requestId, index, size, id, deadline }
   if (transaction !== undefined) Object.defineProperty(batch, 'transaction', { value: transaction })
-  return { ...subrequest, batch: Object.freeze(batch) }
+  return { method, url, headers, body, connection, batch: Object.freeze(batch), route }
 }

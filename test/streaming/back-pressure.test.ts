@@ -111,8 +111,8 @@ testEach('what the client takes makes room at once', async (t, dispatch) => {
     return taken
   }
   const executor = sequential({ dispatch })
-  const app = build(t, { executor, maxRequests: 50, maxBatchResponseBytes: 45_000, route: { onSend } })
-  const body = 'x'.repeat(30_000)
+  const app = build(t, { executor, maxRequests: 50, maxBatchResponseBytes: 150_000, route: { onSend } })
+  const body = 'x'.repeat(100_000)
   app.get('/', (_request, reply) => { reply.send(body) })
   await listen(app)
   const lines = await (await streamBatch(t, app, { batch: Array(50).fill(get('/')) })).rest()
