@@ -7,9 +7,20 @@ import { flatCost } from './flat-cost.js'
 import { overhead } from './overhead.js'
 import { pageLoad } from './page-load.js'
 import { planning } from './planning.js'
+import { computing, roundTrip } from './process-pool.js'
 import { streaming } from './streaming.js'
 
-const benchmarks = { overhead, 'flat-cost': flatCost, 'bare-loop': bareLoop, planning, streaming, 'page-load': pageLoad, fairness }
+const benchmarks = {
+  overhead,
+  'flat-cost': flatCost,
+  'bare-loop': bareLoop,
+  planning,
+  streaming,
+  'page-load': pageLoad,
+  fairness,
+  computing,
+  'round-trip': roundTrip
+}
 const names = process.env.NAMES?.split(',') ?? Object.keys(benchmarks)
 const settings = { rounds: Number(process.env.ROUNDS ?? 7), seconds: Number(process.env.SECONDS ?? 2) }
 

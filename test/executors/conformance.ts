@@ -13,7 +13,7 @@ export function testConformance (name: string, makeExecutor: () => Executor): vo
   const get = (url: string) => ({ method: 'get', url })
 
   async function start (t: Teardown, options: BatchOptions = {}): Promise<FastifyInstance> {
-    const app: FastifyInstance = Fastify()
+    const app: FastifyInstance = Fastify({ pluginTimeout: 100_000 })
     app.register(conformanceApp)
     app.register(batch, { executor: makeExecutor(), durationHeader: false, ...options })
     t.teardown(() => app.close())
