@@ -7,11 +7,15 @@ import { streamBatch } from '../fixtures/lines.ts'
 const size = 100_000
 const limit = 64 * 2 ** 20
 
-for (const executor of ['sequential', 'concurrent']) {
+for (const executor of ['sequential', 'concurrent', 'processPool']) {
   for (const dispatch of dispatches) {
     t.test(`1000 answers of 100 KB take at most 64 MiB: ${executor}, ${dispatch}`, async t => {
       const server = fork(new URL('../fixtures/streaming-server.ts', import.meta.url), [executor, dispatch])
-      t.teardown(() => { server.kill() })
+      const ended = once(server, 'exit')
+      t.teardown(async () => {
+        server.disconnect()
+        await ended
+      })
       const [{ port }] = await once(server, 'message') as [{ port: number }]
       const memory = async (): Promise<{ now: number, most: number }> => {
         server.send('memory')
