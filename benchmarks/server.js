@@ -44,5 +44,10 @@ for (const dispatch of ['inject', 'direct']) {
   }
 }
 
+// Wide enough for all batches that are sent at once: where handlers wait, that is what counts.
+app.register(batch, {
+  url: '/direct/wide', maxRequests: 1000, maxInFlight: 100_000, executor: concurrent({ limit: 1000, dispatch: 'direct' })
+})
+
 await app.listen({ port: 0, host: '127.0.0.1' })
 serve(app.server)
