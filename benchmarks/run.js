@@ -6,8 +6,11 @@ import { comparison } from './comparison.js'
 import { flatCost } from './flat-cost.js'
 import { overhead } from './overhead.js'
 import { planning } from './planning.js'
+import { computing, roundTrip } from './process-pool.js'
 
-const benchmarks = { overhead, comparison, 'flat-cost': flatCost, 'bare-loop': bareLoop, planning }
+const benchmarks = {
+  overhead, comparison, 'flat-cost': flatCost, 'bare-loop': bareLoop, planning, computing, 'round-trip': roundTrip
+}
 const names = process.env.NAMES?.split(',') ?? Object.keys(benchmarks)
 const settings = { rounds: Number(process.env.ROUNDS ?? 7), seconds: Number(process.env.SECONDS ?? 2) }
 

@@ -6,6 +6,10 @@ import createError from '@fastify/error'
 export const InvalidOptionError = createError<[name: string, wanted: string, given: string]>(
   'FST_BATCH_INVALID_OPTION', 'option "%s" must be %s, got %s', 500, TypeError)
 
+/** A worker of a process pool did not get its app ready. Thrown by `ready`, if it was the first attempt. */
+export const WorkerBootError = createError<[reason: string, options?: ErrorOptions]>(
+  'FST_BATCH_WORKER_BOOT', 'a worker could not boot: %s', 500)
+
 // The batch as a whole: refused before anything runs
 
 /** The batch is not `application/json`, or its charset is not utf-8. */
@@ -85,6 +89,14 @@ export const ResponseTooLargeError = createError<[limit: number]>(
 /** The executor failed; the cause is in the log. */
 export const ExecutorFailedError = createError<[executor: string, options: ErrorOptions]>(
   'FST_BATCH_EXECUTOR_FAILED', 'the executor "%s" failed', 502)
+
+/** The worker process that ran the subrequest ended before it had answered. */
+export const WorkerDiedError = createError<[options?: ErrorOptions]>(
+  'FST_BATCH_WORKER_DIED', 'the worker process ended before the answer was complete', 502)
+
+/** No worker process runs, and the last attempts to start one failed; the cause is in the log. */
+export const NoWorkersError = createError<[]>(
+  'FST_BATCH_NO_WORKERS', 'there is no worker process', 503)
 
 /** The server is closing: the item was not started. */
 export const ClosingError = createError<[]>(

@@ -8,6 +8,7 @@ import type { ExecutionContext } from './executor.ts'
 export class Execution implements ExecutionContext {
   readonly app: FastifyInstance
   readonly maxResponseBytes: number
+  queued = false
   #listeners: Array<(reason: Error) => void> | undefined
   #controller: AbortController | undefined
   #reason: Error | undefined

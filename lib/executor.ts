@@ -10,6 +10,11 @@ export interface ExecutionContext {
   readonly maxResponseBytes: number
   /** Aborts when the answer is no longer waited for: out of time, client gone. Made when it is first read. */
   readonly signal: AbortSignal
+  /**
+   * To be set by an executor to `true` while the subrequest waits in a queue of its own, where it can have no effects:
+   * out of time meanwhile, it is answered `not_started`.
+   */
+  queued?: boolean
   /** Calls `listener` once if the answer is no longer waited for. Does what `signal` does, at no cost. */
   onAbort (listener: (reason: Error) => void): void
 }

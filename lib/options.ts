@@ -1,10 +1,10 @@
-import { inspect } from 'node:util'
-import type { FastifySchema, RouteOptions } from 'fastify'
+import type { FastifySchema, RegisterOptions, RouteOptions } from 'fastify'
 import { allowByConfig, type Allow } from './dispatch/guard.ts'
-import { InvalidOptionError } from './errors.ts'
-import { excerpt } from './excerpt.ts'
 import type { Executor } from './executor.ts'
 import { sequential } from './executors/in-process.ts'
+import {
+  checkOptions, invalidOption, isInteger, milliseconds, oneOf, positiveInteger, trueOrFalse, type Check
+} from './option-checks.ts'
 import { defaultInheritHeaders, defaultProtectedHeaders } from './subrequest/headers.ts'
 import type { TransactionAdapter } from './transaction.ts'
 
@@ -69,20 +69,11 @@ export type ResolvedOptions = Readonly<Required<Omit<BatchOptions, Optional>> & 
 /** Options whose absence says something. */
 type Optional = 'https' | 'transaction'
 
-type Check = readonly [wanted: string, holds: (value: unknown) => boolean]
-
 const headerName = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const headerNameOrPrefix = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+\*?$/
 const mediaType = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+\/[\x20-\x7e]+$/
-// setTimeout keeps its delay in 32 bits, and fires at once where they do not suffice.
-const maxTimeout = 2 ** 31 - 1
-
 // JSON may need six characters for a byte, and V8 has no string of more than about 2 ** 29.
 const maxAnswerBytes = 2 ** 26
-
-const positiveInteger: Check = ['an integer from 1', value => isInteger(value, 1, Infinity)]
-const trueOrFalse: Check = ['true or false', value => typeof value === 'boolean']
-const milliseconds: Check = [`an integer from 1 to ${maxTimeout}`, value => isInteger(value, 1, maxTimeout)]
 
 const checks: Readonly<Record<keyof BatchOptions, Check>> = {
   url: ['a path', value => typeof value === 'string' && (value === '' || value[0] === '/')],
@@ -107,9 +98,6 @@ const checks: Readonly<Record<keyof BatchOptions, Check>> = {
   route: ['an object', value => typeof value === 'object' && value !== null]
 }
 
-// Fastify hands its own options of `register` to the plugin as well.
-const registerOptions = new Set(['prefix', 'logLevel', 'logSerializers'])
-
 const reservedForRoute = [
   'method', 'url', 'handler', 'validatorCompiler', 'serializerCompiler', 'attachValidation'
 ]
@@ -119,7 +107,9 @@ const reservedForRoute = [
  * @throws InvalidOptionError names the option, what it must be and what was given
  */
 export function resolveOptions (options: BatchOptions): ResolvedOptions {
-  for (const [name, value] of Object.entries(options)) checkOption(name, value)
+  // Fastify hands its own options of `register` to the plugin as well.
+  const { prefix, logLevel, logSerializers, ...own } = options as BatchOptions & RegisterOptions
+  checkOptions(own, checks)
 
   const resolved = {
     url: options.url ?? '/batch',
@@ -144,39 +134,24 @@ export function resolveOptions (options: BatchOptions): ResolvedOptions {
     route: Object.freeze({ ...options.route })
   }
   if (resolved.maxInFlight < resolved.maxRequests) {
-    throw invalid('maxInFlight', `an integer from maxRequests, which is ${resolved.maxRequests}`, resolved.maxInFlight)
+    throw invalidOption('maxInFlight', `an integer from maxRequests, which is ${resolved.maxRequests}`, resolved.maxInFlight)
   }
   if (resolved.transaction !== undefined && resolved.executor.inProcess !== true) {
     const { name } = resolved.executor
-    throw invalid('transaction', `left out, as the executor "${name}" cannot hand it to handlers`, resolved.transaction)
+    throw invalidOption('transaction', `left out, as the executor "${name}" cannot hand it to handlers`, resolved.transaction)
+  }
+  if (options.allow !== undefined && resolved.executor.inProcess !== true) {
+    const { name } = resolved.executor
+    throw invalidOption('allow', `left out, as the executor "${name}" matches routes elsewhere: \`config: { batch: false }\` works there`, options.allow)
   }
   for (const name of reservedForRoute) {
-    if (Object.hasOwn(resolved.route, name)) throw invalid(`route.${name}`, 'left to the plugin', options.route![name as never])
+    if (Object.hasOwn(resolved.route, name)) throw invalidOption(`route.${name}`, 'left to the plugin', options.route![name as never])
   }
   const { schema } = resolved.route
   if (schema !== undefined && Object.hasOwn(schema, 'body')) {
-    throw invalid('route.schema.body', 'left to the plugin', (schema as FastifySchema).body)
+    throw invalidOption('route.schema.body', 'left to the plugin', (schema as FastifySchema).body)
   }
   return Object.freeze(resolved)
-}
-
-function checkOption (name: string, value: unknown): void {
-  if (registerOptions.has(name)) return
-  if (!Object.hasOwn(checks, name)) throw invalid(name, 'left out, as there is no such option', value)
-  const [wanted, holds] = checks[name as keyof BatchOptions]
-  if (value !== undefined && !holds(value)) throw invalid(name, wanted, value)
-}
-
-function invalid (name: string, wanted: string, given: unknown): Error {
-  return new InvalidOptionError(name, wanted, excerpt(inspect(given, { depth: 1, breakLength: Infinity })))
-}
-
-function oneOf (...values: readonly string[]): Check {
-  return [values.map(value => `'${value}'`).join(' or '), value => values.includes(value as string)]
-}
-
-function isInteger (value: unknown, min: number, max: number): boolean {
-  return Number.isSafeInteger(value) && value as number >= min && value as number <= max
 }
 
 function isArrayOf (values: unknown, pattern: RegExp): boolean {

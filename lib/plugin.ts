@@ -33,7 +33,7 @@ const fastifyBatch: FastifyPluginAsync<BatchOptions> = async (instance, given) =
       requestIdHeader: instance.initialConfig.requestIdHeader as string | false
     }
   })
-  guardApp(root, routeName, options.allow)
+  guardApp(root).set(routeName, options.allow)
 
   instance.addHook('onReady', async () => {
     for (const method of root.supportedMethods) methods.add(method)

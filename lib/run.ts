@@ -218,7 +218,7 @@ export function startRun (plan: Plan, settings: RunSettings, { refusal, transact
   }
 
   function abandon (item: Running, error: FastifyError): void {
-    answer(item, failedSubresponse(error, 'unknown'), true)
+    answer(item, failedSubresponse(error, item.execution.queued ? 'not_started' : 'unknown'), !item.execution.queued)
     item.execution.abort(error)
   }
 

@@ -11,6 +11,7 @@ const table: Record<string, readonly string[]> = {
   'errors.ts': [],
   'excerpt.ts': [],
   'wire/schema.ts': [],
+  'option-checks.ts': ['errors.ts', 'excerpt.ts'],
 
   // Data goes down this list and never back up.
   'wire/validate.ts': ['errors.ts', 'excerpt.ts', 'wire/schema.ts'],
@@ -57,7 +58,24 @@ const table: Record<string, readonly string[]> = {
     'errors.ts', 'executor.ts', 'subrequest.ts', 'subresponse.ts'
   ],
   'dispatch/guard.ts': ['dispatch/exchange.ts', 'dispatch/identity.ts', 'errors.ts', 'subrequest.ts', 'subresponse.ts'],
-  'executors/in-process.ts': ['dispatch/direct.ts', 'dispatch/inject.ts', 'errors.ts', 'executor.ts'],
+  'executors/in-process.ts': ['dispatch/direct.ts', 'dispatch/inject.ts', 'executor.ts', 'option-checks.ts'],
+  'executors/process-pool/child-marker.ts': [],
+  'executors/process-pool/orphan-watch.ts': [],
+  'executors/process-pool/child.ts': [
+    'dispatch/direct.ts', 'dispatch/guard.ts', 'dispatch/inject.ts', 'execution.ts',
+    'executors/process-pool/child-marker.ts', 'executors/process-pool/orphan-watch.ts', 'subrequest.ts', 'subresponse.ts'
+  ],
+  'executors/process-pool/worker.ts': [
+    'errors.ts', 'executor.ts', 'executors/process-pool/child.ts', 'subrequest.ts', 'subresponse.ts'
+  ],
+  'executors/process-pool/slot.ts': ['executors/process-pool/worker.ts'],
+  'executors/process-pool/pool.ts': [
+    'errors.ts', 'executor.ts', 'executors/process-pool/slot.ts', 'executors/process-pool/worker.ts', 'subrequest.ts',
+    'subresponse.ts'
+  ],
+  'executors/process-pool.ts': [
+    'executor.ts', 'executors/process-pool/child-marker.ts', 'executors/process-pool/pool.ts', 'option-checks.ts'
+  ],
   'reply/item.ts': ['outcome.ts', 'subresponse.ts'],
   'reply/summary.ts': ['errors.ts', 'outcome.ts', 'wire/schema.ts'],
   'reply/json.ts': ['outcome.ts', 'reply/item.ts', 'reply/summary.ts'],
@@ -66,7 +84,7 @@ const table: Record<string, readonly string[]> = {
 
   // The wiring.
   'options.ts': [
-    'dispatch/guard.ts', 'errors.ts', 'excerpt.ts', 'executor.ts', 'executors/in-process.ts', 'subrequest/headers.ts',
+    'dispatch/guard.ts', 'executor.ts', 'executors/in-process.ts', 'option-checks.ts', 'subrequest/headers.ts',
     'transaction.ts'
   ],
   'batch-handler.ts': [
@@ -79,7 +97,8 @@ const table: Record<string, readonly string[]> = {
     'wire/schema.ts', 'wire/validate.ts'
   ],
   'index.ts': [
-    'diagnostics.ts', 'dispatch/guard.ts', 'executor.ts', 'executors/in-process.ts', 'options.ts', 'parent.ts',
+    'diagnostics.ts', 'dispatch/guard.ts', 'executor.ts', 'executors/in-process.ts', 'executors/process-pool.ts',
+    'options.ts', 'parent.ts',
     'plugin.ts', 'subrequest.ts', 'subrequest/headers.ts', 'subresponse.ts', 'transaction.ts', 'wire/schema.ts'
   ]
 }

@@ -47,6 +47,12 @@ t.test('every option has a doc comment', async t => {
   for (const name of Object.keys(resolveOptions({}))) t.match(source, new RegExp(`\\*/\n  ${name}\\?: `), name)
 })
 
+t.test('every option of processPool() is in docs/process-pool.md, and no other', async t => {
+  const documented = rows(read('docs/process-pool.md')).map(([name]) => name!.replaceAll('`', ''))
+  const existing = [...read('lib/executors/process-pool.ts').matchAll(/\*\/\n {2}(\w+)\??: /g)].map(match => match[1])
+  t.strictSame(documented, existing)
+})
+
 t.test('the lists of headers are those of the code', async t => {
   const list = (heading: string) => {
     const section = read('docs/options.md').split(`## ${heading}\n\n`)[1]!.split('\n\n')[0]!

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { Agent } from 'node:http'
 import fc from 'fast-check'
 import t from 'tap'
-import batch, { concurrent, sequential, type BatchItem, type BatchItemResponse } from '../lib/index.ts'
+import batch, { concurrent, processPool, sequential, type BatchItem, type BatchItemResponse } from '../lib/index.ts'
 import { buildRealisticApp } from './fixtures/app.ts'
 import { listen, request, sendBatch, type Response } from './helper.ts'
 
@@ -78,14 +78,21 @@ const inherited = fc.record({
   origin: fc.constant('https://app.example')
 }, { requiredKeys: [] })
 
+function pool (options: { dispatch: 'inject' | 'direct' }) {
+  const app = new URL('fixtures/app.ts', import.meta.url)
+  return processPool({ ...options, app, exportName: 'buildRealisticApp', workers: 1, arguments: [{ trustProxy: options.dispatch === 'direct' }] })
+}
+
 for (const [name, executor, trustProxy] of [
   ['sequential, inject', sequential({ dispatch: 'inject' }), false],
   ['sequential, direct', sequential({ dispatch: 'direct' }), true],
   ['concurrent, inject', concurrent({ limit: 4, dispatch: 'inject' }), true],
-  ['concurrent, direct', concurrent({ limit: 4, dispatch: 'direct' }), false]
+  ['concurrent, direct', concurrent({ limit: 4, dispatch: 'direct' }), false],
+  ['processPool, inject', pool({ dispatch: 'inject' }), false],
+  ['processPool, direct', pool({ dispatch: 'direct' }), true]
 ] as const) {
   t.test(`a subrequest is answered as the same request sent directly: ${name}`, async t => {
-    const app = buildRealisticApp({ trustProxy })
+    const app = buildRealisticApp({ trustProxy, pluginTimeout: 100_000 })
     app.register(batch, { executor, durationHeader: false, setCookie: 'expose' })
     await listen(app)
     const agent = new Agent({ keepAlive: true })

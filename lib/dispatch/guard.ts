@@ -23,12 +23,12 @@ export type Allow = (routeOptions: FastifyRequest['routeOptions']) => boolean
 const guarded = new WeakMap<FastifyInstance, Map<string, Allow>>()
 
 /**
- * Guards every route of an app, whoever registered it, before or after this call, and sets what one batch route allows.
- * The guard lives on the root instance, once: hooks of an encapsulated child do not reach the routes of the app.
+ * Guards every route of an app, whoever registered it, before or after this call. The guard lives on the root instance,
+ * once: hooks of an encapsulated child do not reach the routes of the app.
+ * @returns what batch routes allow, by their names. Those that are not there allow what `allowByConfig` allows.
  */
-export function guardApp (root: FastifyInstance, route: string, allow: Allow): void {
-  const allowed = guarded.get(root) ?? install(root)
-  allowed.set(route, allow)
+export function guardApp (root: FastifyInstance): Map<string, Allow> {
+  return guarded.get(root) ?? install(root)
 }
 
 function install (root: FastifyInstance): Map<string, Allow> {
@@ -52,7 +52,7 @@ function install (root: FastifyInstance): Map<string, Allow> {
 
     // The route that was matched, not the url that was sent: there are many ways to write a url.
     const { routeOptions } = request
-    if (request.is404 || allowed.get(subrequest.route)!(routeOptions)) return done()
+    if (request.is404 || (allowed.get(subrequest.route) ?? allowByConfig)(routeOptions)) return done()
     refuse(reply, new RouteNotAllowedError(request.method, routeOptions.url!))
   })
   return allowed

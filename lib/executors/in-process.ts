@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os'
 import { direct } from '../dispatch/direct.ts'
 import { inject } from '../dispatch/inject.ts'
-import { InvalidOptionError } from '../errors.ts'
 import type { Executor } from '../executor.ts'
+import { checkOptions, oneOf, positiveInteger } from '../option-checks.ts'
 
 /** How an executor in this process hands a subrequest to the app. */
 export interface InProcessOptions {
@@ -21,26 +21,27 @@ export interface ConcurrentOptions extends InProcessOptions {
 
 const dispatchers = Object.freeze({ inject, direct })
 
+const dispatch = oneOf('inject', 'direct')
+
 /**
  * Runs subrequests in this process, one after another within a batch.
  * @throws InvalidOptionError
  */
-export function sequential ({ dispatch = 'inject' }: InProcessOptions = {}): Executor {
-  return Object.freeze({ name: 'sequential', perBatch: 1, total: Infinity, inProcess: true, execute: dispatcher(dispatch) })
+export function sequential (options: InProcessOptions = {}): Executor {
+  checkOptions(options, { dispatch })
+  return inProcess('sequential', 1, Infinity, options)
 }
 
 /**
  * Runs subrequests in this process, at most `limit` at once over all batches, with turns between the batches.
  * @throws InvalidOptionError
  */
-export function concurrent (
-  { limit = 4 * availableParallelism(), dispatch = 'inject' }: ConcurrentOptions = {}
-): Executor {
-  if (!Number.isInteger(limit) || limit < 1) throw new InvalidOptionError('limit', 'an integer from 1', String(limit))
-  return Object.freeze({ name: 'concurrent', perBatch: limit, total: limit, inProcess: true, execute: dispatcher(dispatch) })
+export function concurrent (options: ConcurrentOptions = {}): Executor {
+  checkOptions(options, { dispatch, limit: positiveInteger })
+  const { limit = 4 * availableParallelism() } = options
+  return inProcess('concurrent', limit, limit, options)
 }
 
-function dispatcher (dispatch: 'inject' | 'direct'): Executor['execute'] {
-  if (Object.hasOwn(dispatchers, dispatch)) return dispatchers[dispatch]
-  throw new InvalidOptionError('dispatch', "'inject' or 'direct'", String(dispatch))
+function inProcess (name: string, perBatch: number, total: number, { dispatch = 'inject' }: InProcessOptions): Executor {
+  return Object.freeze({ name, perBatch, total, inProcess: true, execute: dispatchers[dispatch] })
 }

@@ -14,7 +14,7 @@ export function testConformance (name: string, makeExecutor: () => Executor): vo
   async function run (
     t: Teardown, items: object[], options: BatchOptions = {}, headers: Record<string, string> = {}
   ): Promise<Answered['batch']> {
-    const app: FastifyInstance = Fastify()
+    const app: FastifyInstance = Fastify({ pluginTimeout: 100_000 })
     app.register(conformanceApp)
     app.register(batch, { executor: makeExecutor(), durationHeader: false, ...options })
     t.teardown(() => app.close())

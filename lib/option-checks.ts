@@ -1,0 +1,37 @@
+import { inspect } from 'node:util'
+import { InvalidOptionError } from './errors.ts'
+import { excerpt } from './excerpt.ts'
+
+/** What an option must be, in words and as a test. */
+export type Check = readonly [wanted: string, holds: (value: unknown) => boolean]
+
+// setTimeout keeps its delay in 32 bits, and fires at once where they do not suffice.
+const maxTimeout = 2 ** 31 - 1
+
+export const positiveInteger: Check = ['an integer from 1', value => isInteger(value, 1, Infinity)]
+export const trueOrFalse: Check = ['true or false', value => typeof value === 'boolean']
+export const milliseconds: Check = [`an integer from 1 to ${maxTimeout}`, value => isInteger(value, 1, maxTimeout)]
+
+export function oneOf (...values: readonly string[]): Check {
+  return [values.map(value => `'${value}'`).join(' or '), value => values.includes(value as string)]
+}
+
+export function isInteger (value: unknown, min: number, max: number): boolean {
+  return Number.isSafeInteger(value) && value as number >= min && value as number <= max
+}
+
+/**
+ * Checks every option that was given.
+ * @throws InvalidOptionError names the option, what it must be and what was given
+ */
+export function checkOptions (options: object, checks: Readonly<Record<string, Check>>): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (!Object.hasOwn(checks, name)) throw invalidOption(name, 'left out, as there is no such option', value)
+    const [wanted, holds] = checks[name]!
+    if (value !== undefined && !holds(value)) throw invalidOption(name, wanted, value)
+  }
+}
+
+export function invalidOption (name: string, wanted: string, given: unknown): Error {
+  return new InvalidOptionError(name, wanted, excerpt(inspect(given, { depth: 1, breakLength: Infinity })))
+}

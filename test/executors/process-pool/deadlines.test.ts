@@ -1,0 +1,76 @@
+// Subrequests of a pool that are out of time, or that nobody waits for any more.
+import { connect, type AddressInfo } from 'node:net'
+import t from 'tap'
+import { injectBatch, latch, listen } from '../../helper.ts'
+import { answers, buildPool, get, makeLedger, nextPid, started } from './pool.ts'
+
+t.test('a subrequest that waits is out of time and aborted, and other work of its worker goes on', async t => {
+  const parent = buildPool(t, { concurrency: 2 }, { subrequestTimeout: 2000 })
+  const [pid] = await answers(parent, '/pid')
+  const { batch } = await injectBatch(parent, [get('/wait?name=first'), get('/spin?ms=10')])
+  t.match(batch, [{ status_code: 504, outcome: 'unknown', body: /FST_BATCH_SUBREQUEST_TIMEOUT/ }, { status_code: 200, body: pid!.body }])
+  const [after] = await answers(parent, '/waiting')
+  t.strictSame(JSON.parse(after!.body), { pid: Number(pid!.body), waiting: ['first waits', 'first aborted'] })
+})
+
+t.test('a worker that does not come back is killed after the grace period, and replaced', async t => {
+  const parent = buildPool(t, { gracePeriod: 50 }, { subrequestTimeout: 2000 })
+  const [pid] = await answers(parent, '/pid')
+  const [forever] = await answers(parent, '/forever')
+  t.match(forever, { status_code: 504, outcome: 'unknown' })
+  t.not(await nextPid(parent), pid!.body)
+})
+
+t.test('what waited for a worker until it was out of time was not started', async t => {
+  const ledger = makeLedger(t)
+  const deadlines = { subrequestTimeout: 1000, batchTimeout: 4000 }
+  const parent = buildPool(t, { arguments: [{ ledger: ledger.file }], gracePeriod: 60_000 }, deadlines)
+  t.teardown(() => { process.kill(Number(pid!.body), 'SIGKILL') })
+  const [pid] = await answers(parent, '/pid')
+  const note = { method: 'post', url: '/note', body: 'noted', headers: { 'content-type': 'text/plain' } }
+  const { batch, json } = await injectBatch(parent, [get('/forever'), note, note])
+  t.match(batch, [
+    { status_code: 504, outcome: 'unknown' }, { status_code: 504, outcome: 'not_started' }, { status_code: 504, outcome: 'not_started' }
+  ])
+  t.match(json.summary, { total: 3, not_started: 2, retry: [0, 1, 2] })
+  t.strictSame(ledger.read(), ['boot'])
+})
+
+t.test('when the client goes, what runs is aborted in the worker, and nothing further starts', async t => {
+  const ledger = makeLedger(t)
+  const parent = buildPool(t, { arguments: [{ ledger: ledger.file }], concurrency: 3 })
+  const gone = latch()
+  parent.addHook('onRequest', async ({ raw }, reply) => {
+    if (!('isLightMyRequest' in raw)) reply.raw.on('close', () => { gone.open() })
+  })
+  await listen(parent)
+  const body = JSON.stringify({
+    batch: [{ ...get('/wait?name=a'), id: 'a' }, get('/wait?name=b'), { method: 'post', url: '/note', body: {}, depends_on: ['a'] }]
+  })
+  const running = started('/wait?name=b')
+  const socket = connect((parent.server.address() as AddressInfo).port, '127.0.0.1')
+  socket.write('POST /batch HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n')
+  socket.write(`content-length: ${body.length}\r\n\r\n${body}`)
+  await running
+  const [before] = await answers(parent, '/waiting')
+  t.strictSame(JSON.parse(before!.body).waiting, ['a waits', 'b waits'])
+  socket.destroy()
+  await gone.promise
+  const [after] = await answers(parent, '/waiting')
+  t.strictSame(JSON.parse(after!.body).waiting, ['a waits', 'b waits', 'a aborted', 'b aborted'])
+  t.strictSame(ledger.read(), ['boot'])
+})
+
+t.test('what is aborted before the worker has heard of it is not run', async t => {
+  const ledger = makeLedger(t)
+  const parent = buildPool(t, { arguments: [{ ledger: ledger.file }] }, { subrequestTimeout: 2000 })
+  const [pid] = await answers(parent, '/pid')
+  // It is stopped, and so it gets the abort and the subrequest at once.
+  process.kill(Number(pid!.body), 'SIGSTOP')
+  const note = { method: 'post', url: '/note', body: 'noted', headers: { 'content-type': 'text/plain' } }
+  const { batch: [answer] } = await injectBatch(parent, [note])
+  t.match(answer, { status_code: 504, outcome: 'unknown' })
+  process.kill(Number(pid!.body), 'SIGCONT')
+  const [next] = await answers(parent, '/pid')
+  t.equal(next!.body, pid!.body)
+})

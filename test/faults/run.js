@@ -1,0 +1,23 @@
+// `npm run test:faults`: what goes wrong in production, on purpose. `-- --short` is for every change.
+import { closes } from './closes.js'
+import { idleKills } from './idle-kills.js'
+import { kills } from './kills.js'
+
+const short = process.argv.includes('--short')
+const scenarios = [
+  [kills, { seconds: short ? 6 : 60, connections: 16, every: 150 }],
+  [idleKills, { times: short ? 5 : 50 }],
+  [closes, { times: short ? 5 : 100 }]
+]
+
+let failed = 0
+for (const [scenario, settings] of scenarios) {
+  console.log(`\n${scenario.name}: ${JSON.stringify(settings)}`)
+  const { figures, promises } = await scenario(settings)
+  for (const [name, figure] of Object.entries(figures)) console.log(`  ${name}: ${figure}`)
+  for (const [promise, kept] of Object.entries(promises)) {
+    console.log(`  ${kept ? 'ok' : 'NOT OK'} ${promise}`)
+    if (!kept) failed++
+  }
+}
+process.exitCode = failed === 0 ? 0 : 1
