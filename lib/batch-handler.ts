@@ -51,7 +51,8 @@ interface Arrival {
 /** Makes the handler that takes a batch through all stages, from its body to its answer. */
 export function createBatchHandler (settings: BatchHandlerSettings): BatchHandler {
   const { root, route, options, executor, rules } = settings
-  const runs = new Set<Run>()
+  // Not a Set: its outgrown tables, once they are old, hold what was in them until the next full collection.
+  const runs: Run[] = []
   const parentSettings = { route, https: options.https, headerPolicy: rules.headerPolicy }
   const itemSettings = { ...options, exposeCookies: options.setCookie === 'expose' }
   const runSettings = { ...itemSettings, app: root, executor, maxBodyBytes: settings.bodyLimit }
@@ -114,10 +115,10 @@ export function createBatchHandler (settings: BatchHandlerSettings): BatchHandle
     const refusal = arrival.gone ? new ClientGoneError() : closing ? new ClosingError() : undefined
     const run = startRun(plan, runSettings, { refusal, transaction })
     arrival.run = run
-    runs.add(run)
+    runs.push(run)
     const outcomes = await run.outcomes
     arrival.run = undefined
-    runs.delete(run)
+    runs.splice(runs.indexOf(run), 1)
     return outcomes
   }
 
