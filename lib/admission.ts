@@ -18,7 +18,8 @@ const weight = 0.1
  * There is one for all batch routes of an app.
  */
 export class Admission {
-  readonly #batches = new Set<Admitted>()
+  // Not a Set: its outgrown tables, once they are old, hold what was in them until the next full collection.
+  readonly #batches: Admitted[] = []
   #items = 0
   /** How long batches take, in milliseconds, the last ones most of all. */
   #average: number | undefined
@@ -34,10 +35,10 @@ export class Admission {
   admit (items: number, limit: number, now: number, deadline: number): ((now: number) => void) | undefined {
     if (this.#items + items > limit) return undefined
     const batch = { items, began: now, deadline }
-    this.#batches.add(batch)
+    this.#batches.push(batch)
     this.#items += items
     return now => {
-      this.#batches.delete(batch)
+      this.#batches.splice(this.#batches.indexOf(batch), 1)
       this.#items -= items
       const took = now - batch.began
       this.#average = this.#average === undefined ? took : this.#average + (took - this.#average) * weight
@@ -49,7 +50,7 @@ export class Admission {
    * as long as others did; one that takes longer, as long again as it already has; and none longer than its deadline.
    */
   retryAfter (items: number, limit: number, now: number): number {
-    const ends = [...this.#batches].map(({ items, began, deadline }) => {
+    const ends = this.#batches.map(({ items, began, deadline }) => {
       const age = now - began
       return { items, rest: Math.min(Math.max((this.#average ?? 0) - age, age), deadline - now) }
     }).sort((a, b) => a.rest - b.rest)

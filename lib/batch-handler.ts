@@ -67,7 +67,8 @@ interface Batch {
 export function createBatchHandler (settings: BatchHandlerSettings): BatchHandler {
   const { root, route, options, executor, rules } = settings
   const admission = Admission.of(root)
-  const runs = new Set<Run>()
+  // Not a Set: its outgrown tables, once they are old, hold what was in them until the next full collection.
+  const runs: Run[] = []
   const parentSettings = { route, https: options.https, headerPolicy: rules.headerPolicy }
   const { setCookie } = options
   const itemSettings = { ...options, exposeCookies: setCookie === 'expose', forwardCookies: setCookie === 'forward' }
@@ -151,10 +152,10 @@ export function createBatchHandler (settings: BatchHandlerSettings): BatchHandle
     const refusal = arrival.gone ? new ClientGoneError() : closing ? new ClosingError() : undefined
     const run = startRun(plan, runSettings, { sink, deadline: started + timeout, timeout, refusal, transaction })
     arrival.run = run
-    runs.add(run)
+    runs.push(run)
     await run.ended
     arrival.run = undefined
-    runs.delete(run)
+    runs.splice(runs.indexOf(run), 1)
   }
 
   function send (reply: FastifyReply, answer: BatchAnswer): FastifyReply {

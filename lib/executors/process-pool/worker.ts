@@ -71,7 +71,8 @@ export class Worker {
     })
     // Also emitted when an idle process ends. Without a listener, it would be the end of this one.
     const failed = new Promise<never>((_resolve, reject) => { this.#tinypool.on('error', reject) })
-    this.booted = this.#boot(failed)
+    // Where the system has no room for a process, one kind of error is thrown and the other emitted.
+    const booting = new Promise(resolve => { resolve(this.#startBoot()) })
     const [thread] = this.#tinypool.threads
     this.pid = thread?.threadId
     this.exited = new Promise(resolve => {
@@ -80,10 +81,11 @@ export class Worker {
         resolve({ code, signal })
       }
       thread?.once('exit', end)
-      // There is no process where the system had no room for one. tinypool waits for its end all the same.
       if (thread === undefined) end(null, null)
+      // tinypool waits for the end of what never began.
       else if (this.pid === undefined) this.#tinypool.once('error', () => { thread.emit('exit', null, null) })
     })
+    this.booted = this.#boot(Promise.race([booting, failed]))
   }
 
   /** Whether one more subrequest can be given to it. */
@@ -134,16 +136,23 @@ export class Worker {
     if (!this.#ended) process.kill(this.pid!, 'SIGKILL')
   }
 
-  async #boot (failed: Promise<never>): Promise<void> {
-    const { app, exportName, arguments: values, dispatch, gracePeriod, bootTimeout } = this.#settings
+  #startBoot (): Promise<unknown> {
+    const { app, exportName, arguments: values, dispatch, gracePeriod } = this.#settings
     const boot: Boot = { app, exportName, arguments: values, dispatch, gracePeriod }
-    const channel = { onMessage: (send: (message: AbortMessage) => void) => { this.#send = send } }
+    return this.#tinypool.run(boot, { name: 'boot', channel: { onMessage: send => { this.#send = send } } })
+  }
+
+  async #boot (booting: Promise<unknown>): Promise<void> {
+    const { bootTimeout } = this.#settings
     let timer: NodeJS.Timeout
     const tooLate = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => { reject(new Error(`not ready after ${bootTimeout} ms`)) }, bootTimeout)
+      timer = setTimeout(() => {
+        this.kill()
+        reject(new Error(`not ready after ${bootTimeout} ms`))
+      }, bootTimeout)
     })
     try {
-      await Promise.race([this.#tinypool.run(boot, { name: 'boot', channel }), tooLate, failed])
+      await Promise.race([booting, tooLate])
       this.#isReady = true
     } catch (cause) {
       const isGone = this.#isGone
