@@ -1,12 +1,12 @@
-// Loads one route of benchmarks/server.js for a while and measures it from both ends.
+// Loads routes of benchmark servers for a while and measures them from both ends.
 import { execFileSync, fork } from 'node:child_process'
 import { once } from 'node:events'
 import autocannon from 'autocannon'
 
 /** Starts a server on core 0, and moves this process, which makes the load, to core 1. */
-async function startServer () {
+async function startServer ({ server: file = 'server.js' }) {
   pin(process.pid, 1)
-  const server = fork(new URL('./server.js', import.meta.url))
+  const server = fork(new URL(file, import.meta.url))
   pin(server.pid, 0)
   const [{ port }] = await once(server, 'message')
   return {
@@ -29,15 +29,10 @@ function pin (pid, core) {
 }
 
 /** Gives subrequests per second, milliseconds at p50 and p99, and server CPU in microseconds per subrequest. */
-async function load ({ server, path, items, seconds }) {
+async function load (server, { path, items, request = items === undefined ? {} : batchOf(items), seconds }) {
   const before = await server.cpu()
   const times = []
-  const run = autocannon({
-    url: server.origin + path,
-    ...items === undefined ? {} : batchOf(items),
-    connections: 10,
-    duration: seconds
-  })
+  const run = autocannon({ url: server.origin + path, ...request, connections: 10, duration: seconds })
   run.on('response', (client, status, bytes, time) => { times.push(time) })
   const { requests, duration, non2xx, errors } = await run
   if (non2xx + errors > 0) throw new Error(`${path}: ${non2xx} refused, ${errors} failed`)
@@ -52,13 +47,25 @@ async function load ({ server, path, items, seconds }) {
   }
 }
 
-function batchOf (items) {
-  const batch = Array.from({ length: items }, (_, id) => ({ method: 'GET', url: `/users/${id}` }))
+/** Gives the request that carries a batch of small GETs, or of the items that are given. */
+export function batchOf (items, item = id => ({ method: 'GET', url: `/users/${id}` })) {
+  return post({ batch: Array.from({ length: items }, (_, id) => item(id)) })
+}
+
+/** Gives a request with a JSON body. */
+export function post (body) {
   return {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'user-agent': 'autocannon' },
-    body: JSON.stringify({ batch })
+    body: JSON.stringify(body)
   }
+}
+
+/** Fails where a target does not give as many answers as it has items: nothing is faster than an error. */
+async function check ({ origin }, { path, items, request = items === undefined ? {} : batchOf(items) }) {
+  const answer = await (await fetch(origin + path, request)).text()
+  const found = answer.split('Ada Lovelace').length - 1
+  if (found !== (items ?? 1)) throw new Error(`${path}: ${found} answers for ${items} items: ${answer.slice(0, 200)}`)
 }
 
 /**
@@ -72,7 +79,8 @@ export async function alternate (targets, { rounds, seconds }) {
   const results = targets.map(() => [])
   for (let round = -1; round < rounds; round++) {
     for (const [index, target] of targets.entries()) {
-      const result = await load({ ...target, server: servers[index], seconds })
+      if (round < 0) await check(servers[index], target)
+      const result = await load(servers[index], { ...target, seconds })
       if (round >= 0) results[index].push(result)
     }
   }

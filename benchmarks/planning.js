@@ -2,6 +2,8 @@
 import Fastify from 'fastify'
 import batch, { concurrent } from '../dist/index.js'
 import { planBatch } from '../dist/plan.js'
+import { linkItems } from '../dist/plan/dependencies.js'
+import { planItem } from '../dist/plan/item.js'
 import { headerPolicy } from '../dist/subrequest/headers.js'
 import { median } from './load.js'
 
@@ -20,7 +22,7 @@ const graphs = {
 export async function planning ({ rounds }) {
   const app = Fastify({ bodyLimit: 2 ** 24 })
   app.get('/users/:id', async request => ({ id: request.params.id }))
-  app.register(batch, { executor: concurrent(), maxRequests: 1000 })
+  app.register(batch, { executor: concurrent({ dispatch: 'direct' }), maxRequests: 1000 })
   await app.listen({ port: 0, host: '127.0.0.1' })
   const url = `http://127.0.0.1:${app.server.address().port}/batch`
 
@@ -34,12 +36,15 @@ export async function planning ({ rounds }) {
       const results = []
       for (let round = -10; round < rounds * 10; round++) {
         const planned = time(() => { planBatch(body, parent(items), rules) })
+        const unlinked = body.batch.map((item, index) => planItem(item, index, parent(items), rules))
+        const linked = time(() => { linkItems(unlinked) })
         const started = performance.now()
         const response = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: text })
         await response.arrayBuffer()
-        if (round >= 0) results.push({ planned, whole: performance.now() - started })
+        if (round >= 0) results.push({ planned, linked, whole: performance.now() - started })
       }
       const planned = median(results, result => result.planned)
+      const linked = median(results, result => result.linked)
       const whole = median(results, result => result.whole)
       rows.push({
         graph,
@@ -47,7 +52,8 @@ export async function planning ({ rounds }) {
         'planning µs': (planned * 1000).toFixed(0),
         'µs for each item': (planned * 1000 / items).toFixed(2),
         'whole batch ms': whole.toFixed(2),
-        share: `${(planned / whole * 100).toFixed(2)} %`
+        share: `${(planned / whole * 100).toFixed(2)} %`,
+        'share of dependencies': `${(linked / whole * 100).toFixed(2)} %`
       })
     }
   }

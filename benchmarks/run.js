@@ -2,21 +2,40 @@
 // ROUNDS and SECONDS of each measurement come from the environment, NAMES choose benchmarks.
 import os from 'node:os'
 import { bareLoop } from './bare-loop.js'
+import { comparison } from './comparison.js'
+import { fairness } from './fairness.js'
 import { flatCost } from './flat-cost.js'
 import { overhead } from './overhead.js'
+import { pageLoad } from './page-load.js'
 import { planning } from './planning.js'
 import { computing, roundTrip } from './process-pool.js'
+import { streaming } from './streaming.js'
 
-const benchmarks = { overhead, 'flat-cost': flatCost, 'bare-loop': bareLoop, planning, computing, 'round-trip': roundTrip }
+const benchmarks = {
+  overhead,
+  comparison,
+  'flat-cost': flatCost,
+  'bare-loop': bareLoop,
+  planning,
+  streaming,
+  'page-load': pageLoad,
+  fairness,
+  computing,
+  'round-trip': roundTrip
+}
 const names = process.env.NAMES?.split(',') ?? Object.keys(benchmarks)
 const settings = { rounds: Number(process.env.ROUNDS ?? 7), seconds: Number(process.env.SECONDS ?? 2) }
 
 console.log(`Node.js ${process.version}, ${os.cpus().length} × ${os.cpus()[0].model}, ${os.type()} ${os.release()}, ` +
   `${new Date().toISOString().slice(0, 10)}, medians of ${settings.rounds} rounds of ${settings.seconds} s`)
 for (const name of names) {
-  const rows = await benchmarks[name](settings)
+  const tables = await benchmarks[name](settings)
+  for (const [title, rows] of Object.entries(Array.isArray(tables) ? { [name]: tables } : tables)) print(title, rows)
+}
+
+function print (title, rows) {
   const columns = Object.keys(rows[0])
-  console.log(`\n## ${name}\n`)
+  console.log(`\n## ${title}\n`)
   console.log(`| ${columns.join(' | ')} |\n|${'---|'.repeat(columns.length)}`)
   for (const row of rows) console.log(`| ${Object.values(row).join(' | ')} |`)
 }

@@ -27,8 +27,9 @@ export class Execution implements ExecutionContext {
   }
 
   onAbort (listener: (reason: Error) => void): void {
-    if (this.#reason === undefined) (this.#listeners ??= []).push(listener)
-    else listener(this.#reason)
+    if (this.#reason !== undefined) listener(this.#reason)
+    else if (this.#listeners === undefined) this.#listeners = [listener]
+    else this.#listeners.push(listener)
   }
 
   /** Tells the executor that nobody waits any more. To be called once. */

@@ -47,9 +47,21 @@ export function createResponse (request: IncomingMessage, socket: DirectSocket, 
   const response = new ResponseWithOptions(request, server)
   response._storeHeader = storeHeader
   response._send = send
-  response.assignSocket(socket as unknown as Socket)
+  assign(socket, response)
   response.on('finish', onFinish)
   return response
+}
+
+/** As `assignSocket` does, but without a listener at the socket: `closeResponse` is called in its place. */
+function assign (socket: DirectSocket, response: Response): void {
+  socket._httpMessage = response as unknown as DirectSocket['_httpMessage'];
+  (response as { socket: Socket | null }).socket = socket as unknown as Socket
+}
+
+/** As `detachSocket` does. */
+function detach (socket: DirectSocket, response: Response): void {
+  socket._httpMessage = null;
+  (response as { socket: Socket | null }).socket = null
 }
 
 /** Gives the head that a response has sent. */
@@ -84,14 +96,17 @@ function send (
 
 /** What a server does when a response is complete, in its order. */
 function onFinish (this: Response): void {
-  const { req, socket } = this
+  const { req } = this
+  const socket = this.socket as unknown as DirectSocket
   if (!req._consuming && !req._readableState.resumeScheduled) req._dump()
-  this.detachSocket(socket!)
-  process.nextTick(emitClose, this);
-  (socket as unknown as DirectSocket).answered()
+  detach(socket, this)
+  process.nextTick(closeResponse, this)
+  socket.answered()
 }
 
-function emitClose (response: Response): void {
+/** Tells a response that its connection is no longer there for it. */
+export function closeResponse (given: ServerResponse): void {
+  const response = given as Response
   if (response._closed) return
   response.destroyed = true
   response._closed = true

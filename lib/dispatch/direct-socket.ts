@@ -10,6 +10,8 @@ interface Response extends ServerResponse {
 
 /** Who a socket answers for. */
 export interface SocketOwner {
+  /** Called when the connection closes, before its listeners are. */
+  onClose (): void
   /** Called once: when the request was answered, or else when the connection has closed. */
   onEnd (answered: boolean): void
 }
@@ -24,12 +26,12 @@ export class DirectSocket extends VirtualSocket {
 
   /** The request that waits for its answer: none before it came, and none when it was answered. */
   request: IncomingMessage | undefined
-  /** The response that owns this socket. Node sets it. */
-  readonly _httpMessage: Response | null = null
+  /** The response that owns this socket. Known to Node by this name. */
+  _httpMessage: Response | null = null
   /** Whether the answer was broken off because it passed the limit. */
   tooLarge = false
 
-  #chunks: Buffer[] = []
+  #chunks: Buffer[] | undefined
   #bytesLeft: number
   #waiting = 0
   #timer: NodeJS.Timeout | undefined
@@ -61,7 +63,8 @@ export class DirectSocket extends VirtualSocket {
       this.destroy()
       return false
     }
-    this.#chunks.push(chunk)
+    if (this.#chunks === undefined) this.#chunks = [chunk]
+    else this.#chunks.push(chunk)
     this.#waiting += chunk.byteLength
     if (this.#waiting < this.writableHighWaterMark) return true
     // Others get their turns while a long answer is written.
@@ -78,7 +81,7 @@ export class DirectSocket extends VirtualSocket {
 
   /** Gives what was kept. */
   read (): Buffer {
-    const chunks = this.#chunks
+    const chunks = this.#chunks ?? []
     return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
   }
 
@@ -136,8 +139,9 @@ export class DirectSocket extends VirtualSocket {
   #close (): void {
     const { request } = this
     this.request = undefined
-    this.#chunks = []
+    this.#chunks = undefined
     request?.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }))
+    this.#owner.onClose()
     this.emit('close', false)
     if (request !== undefined) this.#owner.onEnd(false)
   }

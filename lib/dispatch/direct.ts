@@ -4,7 +4,7 @@ import type { ExecutionContext } from '../executor.ts'
 import type { Subrequest } from '../subrequest.ts'
 import { failedSubresponse, type Subresponse } from '../subresponse.ts'
 import { completeRequest, createRequest } from './direct-request.ts'
-import { createResponse, headOf } from './direct-response.ts'
+import { closeResponse, createResponse, headOf } from './direct-response.ts'
 import { DirectSocket, type SocketOwner } from './direct-socket.ts'
 import { enter, hasReachedHooks, identify, leave, type Passage } from './identity.ts'
 
@@ -61,6 +61,11 @@ class DirectExchange implements SocketOwner, Passage {
   abort (): void {
     leave(this)
     this.#socket.abort()
+  }
+
+  onClose (): void {
+    // An answered one has let go of the socket.
+    if (this.#socket._httpMessage !== null) closeResponse(this.#response)
   }
 
   onEnd (answered: boolean): void {

@@ -4,11 +4,15 @@ import type { Connection } from '../parent.ts'
 
 const writableState = { corked: 0 }
 
+// The table of listeners is made with the first of them, by Node. Most of these sockets never have one.
+const LazyEmitter = function () {} as unknown as typeof EventEmitter
+LazyEmitter.prototype = EventEmitter.prototype
+
 /**
  * The batch's connection, as a subrequest sees it at `request.socket` and `response.socket`.
  * It tells who is at the other end. What a response writes to it is dropped: its dispatcher has that already.
  */
-export class VirtualSocket extends EventEmitter {
+export class VirtualSocket extends LazyEmitter {
   destroyed = false
 
   // Over TLS alone: a plain socket does not have these.

@@ -23,18 +23,19 @@ export function linkItems (items: readonly PlannedItem[]): void {
     if (byId.has(id)) throw new InvalidDependencyError(`batch/${index}/id`, `"${id}" is the id of another item`)
     byId.set(id, planned)
   }
+  let areForward = true
   for (const planned of linked) {
-    const { item: { depends_on: dependsOn = none }, bindings, index } = planned
+    const { item: { depends_on: dependsOn = none }, bindings, index, dependencies } = planned
     for (let n = 0; n < dependsOn.length; n++) {
       link(planned, byId.get(dependsOn[n]!) ?? refuse(`batch/${index}/depends_on/${n}`, dependsOn[n]!))
     }
     for (const { from, place } of bindings) {
       link(planned, typeof from === 'number' ? linked[from]! : byId.get(from) ?? refuse(place, from))
     }
+    for (let n = 0; n < dependencies.length && areForward; n++) areForward = dependencies[n]!.index < index
   }
   // Where all wait for what stands before them, there is no circle.
-  const isForward = (planned: PlannedItem) => planned.dependencies.some(({ index }) => index >= planned.index)
-  if (items.some(isForward)) refuseCircles(items)
+  if (!areForward) refuseCircles(items)
 }
 
 function link (planned: Linked, dependency: Linked): void {

@@ -17,7 +17,7 @@ const subrequest: Subrequest = {
   headers: { host: 'a.example' },
   body: undefined,
   connection: {},
-  batch: { requestId: '1', index: 0, size: 1 },
+  batch: { requestId: '1', index: 0, size: 1, deadline: 0 },
   route: '/batch'
 }
 

@@ -1,7 +1,8 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import t from 'tap'
 import batch, { type BatchOptions, type Executor } from '../../lib/index.ts'
-import { listen, sendBatch, type Answered, type Teardown } from '../helper.ts'
+import { listen, parseContext, sendBatch, type Answered, type Teardown } from '../helper.ts'
+import { streamBatch } from '../fixtures/lines.ts'
 import { conformanceApp } from './conformance-app.ts'
 
 /**
@@ -11,14 +12,18 @@ import { conformanceApp } from './conformance-app.ts'
 export function testConformance (name: string, makeExecutor: () => Executor): void {
   const get = (url: string) => ({ method: 'get', url })
 
-  async function run (
-    t: Teardown, items: object[], options: BatchOptions = {}, headers: Record<string, string> = {}
-  ): Promise<Answered['batch']> {
+  async function start (t: Teardown, options: BatchOptions = {}): Promise<FastifyInstance> {
     const app: FastifyInstance = Fastify({ pluginTimeout: 100_000 })
     app.register(conformanceApp)
     app.register(batch, { executor: makeExecutor(), durationHeader: false, ...options })
     t.teardown(() => app.close())
-    await listen(app)
+    return listen(app)
+  }
+
+  async function run (
+    t: Teardown, items: object[], options: BatchOptions = {}, headers: Record<string, string> = {}
+  ): Promise<Answered['batch']> {
+    const app = await start(t, options)
     const { batch: answers, status } = await sendBatch(app, items, { headers, localAddress: '127.0.0.3' })
     if (status !== 200) throw new Error(`the batch was answered ${status}`)
     return answers
@@ -60,7 +65,7 @@ export function testConformance (name: string, makeExecutor: () => Executor): vo
     const [answer] = await run(t, [{ ...get('/who?x=\'1\''), headers: { 'x-own': 'item' } }], {}, {
       host: 'app.example', authorization: 'Bearer 1', cookie: 'c=1'
     })
-    t.strictSame(JSON.parse(answer!.body), {
+    t.strictSame(parseContext(answer!.body), {
       ip: '127.0.0.3',
       host: 'app.example',
       protocol: 'http',
@@ -68,7 +73,7 @@ export function testConformance (name: string, makeExecutor: () => Executor): vo
       authorization: 'Bearer 1',
       cookie: 'c=1',
       own: 'item',
-      batch: { requestId: 'req-1', index: 0, size: 1 }
+      batch: { requestId: 'req-1', index: 0, size: 1, deadline: 'number' }
     })
   })
 
@@ -103,5 +108,22 @@ export function testConformance (name: string, makeExecutor: () => Executor): vo
   t.test(`${name}: no batch inside a batch, and no route that is taken out`, async t => {
     const answers = await run(t, [{ method: 'post', url: '/batch', body: { batch: [get('/text')] } }, get('/closed')])
     t.match(answers, [{ status_code: 400, body: /FST_BATCH_NESTED/ }, { status_code: 403, body: /FST_BATCH_ROUTE_NOT_ALLOWED/ }])
+  })
+
+  t.test(`${name}: each answer is a line`, async t => {
+    const app = await start(t, { subrequestTimeout: 300 })
+    const { rest } = await streamBatch(t, app, { batch: [get('/text'), get('/reset'), get('/never'), get('/nowhere')] })
+    const lines = await rest()
+    t.match(lines.pop(), { summary: { total: 4, ok: 1, failed: 3, not_started: 0 } })
+    t.strictSame(lines.sort((a, b) => a.index - b.index).map(line => [line.status_code, line.outcome]), [
+      [200, undefined], [502, 'unknown'], [504, 'unknown'], [404, undefined]
+    ])
+  })
+
+  t.test(`${name}: handlers know when they are given up`, async t => {
+    const before = Date.now()
+    const [answer] = await run(t, [get('/who')], { subrequestTimeout: 20_000, batchTimeout: 10_000 })
+    const { deadline } = JSON.parse(answer!.body).batch
+    t.ok(deadline >= before + 9999 && deadline <= Date.now() + 10_000)
   })
 }

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import Fastify from 'fastify'
 import t from 'tap'
 import batch, { concurrent, sequential, type BatchOptions } from '../../lib/index.ts'
@@ -86,7 +87,7 @@ t.test('options of register itself are let through', async t => {
 t.test('the limit of a concurrent executor is checked too', async t => {
   for (const limit of [0, 1.5, '8', Infinity, null]) {
     t.throws(() => concurrent({ limit: limit as number }), {
-      code: 'FST_BATCH_INVALID_OPTION', message: `option "limit" must be an integer from 1, got ${limit}`
+      code: 'FST_BATCH_INVALID_OPTION', message: `option "limit" must be an integer from 1, got ${inspect(limit)}`
     })
   }
   t.equal(concurrent().total, 4 * (await import('node:os')).availableParallelism())
@@ -96,7 +97,7 @@ t.test('the dispatcher of an executor is checked too', async t => {
   for (const make of [sequential, concurrent]) {
     for (const dispatch of ['http', '', 'toString', null, {}]) {
       t.throws(() => make({ dispatch: dispatch as 'direct' }), {
-        code: 'FST_BATCH_INVALID_OPTION', message: `option "dispatch" must be 'inject' or 'direct', got ${String(dispatch)}`
+        code: 'FST_BATCH_INVALID_OPTION', message: `option "dispatch" must be 'inject' or 'direct', got ${inspect(dispatch)}`
       })
     }
     t.equal(make().execute, make({ dispatch: 'inject' }).execute)

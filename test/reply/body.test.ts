@@ -1,10 +1,9 @@
 import fc from 'fast-check'
-import t from 'tap'
-import { type BatchOptions } from '../../lib/index.ts'
-import { build, injectBatch, type Teardown } from '../helper.ts'
+import { sequential, type BatchOptions } from '../../lib/index.ts'
+import { build, injectBatch, testEach, type Dispatch, type Teardown } from '../helper.ts'
 
-function buildAnswers (t: Teardown, options?: BatchOptions) {
-  const app = build(t, options)
+function buildAnswers (t: Teardown, dispatch: Dispatch, options?: BatchOptions) {
+  const app = build(t, { executor: sequential({ dispatch }), ...options })
   const answer: { type?: string, body?: string | Buffer } = {}
   app.get('/', async (_request, reply) => {
     if (answer.type !== undefined) reply.type(answer.type)
@@ -17,8 +16,8 @@ function buildAnswers (t: Teardown, options?: BatchOptions) {
   }
 }
 
-t.test('a body is a string', async t => {
-  const answerWith = buildAnswers(t)
+testEach('a body is a string', async (t, dispatch) => {
+  const answerWith = buildAnswers(t, dispatch)
   for (const body of ['', 'text', '{"a":1}', 'null', '"\\\u0000\u2028</script>', '文字 😀']) {
     const { answer } = await answerWith('application/json', body)
     t.equal(answer.body, body)
@@ -27,17 +26,17 @@ t.test('a body is a string', async t => {
   t.equal((await answerWith(undefined, undefined)).answer.body, '')
 })
 
-t.test('bytes that are not text are base64', async t => {
-  const answerWith = buildAnswers(t)
+testEach('bytes that are not text are base64', async (t, dispatch) => {
+  const answerWith = buildAnswers(t, dispatch)
   for (const bytes of [[0xff], [0xc3], [0xed, 0xa0, 0x80], [0x89, 0x50, 0x4e, 0x47, 0, 1, 0xfe]]) {
     const { answer } = await answerWith('image/png', Buffer.from(bytes))
     t.match(answer, { body: Buffer.from(bytes).toString('base64'), body_encoding: 'base64' })
   }
 })
 
-t.test('every body comes back byte for byte', async t => {
+testEach('every body comes back byte for byte', async (t, dispatch) => {
   for (const responseBody of ['string', 'json'] as const) {
-    const answerWith = buildAnswers(t, { responseBody })
+    const answerWith = buildAnswers(t, dispatch, { responseBody })
     await fc.assert(fc.asyncProperty(fc.uint8Array({ maxLength: 60 }), async bytes => {
       const { answer } = await answerWith('application/octet-stream', Buffer.from(bytes))
       return Buffer.from(answer.body, answer.body_encoding ?? 'utf8').equals(bytes)
@@ -45,8 +44,8 @@ t.test('every body comes back byte for byte', async t => {
   }
 })
 
-t.test('with responseBody json, JSON is embedded with its very digits', async t => {
-  const answerWith = buildAnswers(t, { responseBody: 'json' })
+testEach('with responseBody json, JSON is embedded with its very digits', async (t, dispatch) => {
+  const answerWith = buildAnswers(t, dispatch, { responseBody: 'json' })
   for (const type of ['application/json', 'application/json; charset=utf-8', 'application/problem+json', 'Application/Vnd.Api+JSON']) {
     for (const text of ['{"a":[1,null]}', '1.00', '12345678901234567890', '"text"', 'null', 'false', ' [ ] ', '"\u2028"']) {
       const answered = await answerWith(type, text)
@@ -57,16 +56,16 @@ t.test('with responseBody json, JSON is embedded with its very digits', async t 
   }
 })
 
-t.test('what only says that it is JSON stays a string', async t => {
-  const answerWith = buildAnswers(t, { responseBody: 'json' })
+testEach('what only says that it is JSON stays a string', async (t, dispatch) => {
+  const answerWith = buildAnswers(t, dispatch, { responseBody: 'json' })
   for (const text of ['{"open": ', 'undefined', '1 2', '{}{}', '\ufeff{}', 'NaN', '{"a":1}},{"status_code":200']) {
     const { answer } = await answerWith('application/json', text)
     t.match(answer, { body: text, body_encoding: 'text' }, text)
   }
 })
 
-t.test('stored data cannot forge an answer', async t => {
-  const answerWith = buildAnswers(t, { responseBody: 'json' })
+testEach('stored data cannot forge an answer', async (t, dispatch) => {
+  const answerWith = buildAnswers(t, dispatch, { responseBody: 'json' })
   await fc.assert(fc.asyncProperty(fc.string({ unit: fc.constantFrom(...'{}[]",:01 \\en') }), async text => {
     const { answer } = await answerWith('application/json', text)
     t.strictSame(Object.keys(answer).filter(key => key !== 'body_encoding'), ['status_code', 'reason_phrase', 'headers', 'body'])
@@ -74,8 +73,8 @@ t.test('stored data cannot forge an answer', async t => {
   }), { numRuns: 200 })
 })
 
-t.test('other media types, and empty bodies, stay strings without a word', async t => {
-  const answerWith = buildAnswers(t, { responseBody: 'json' })
+testEach('other media types, and empty bodies, stay strings without a word', async (t, dispatch) => {
+  const answerWith = buildAnswers(t, dispatch, { responseBody: 'json' })
   for (const type of ['text/plain', 'application/xml', 'application/jsonp', 'json', 'text/html; x=+json']) {
     const { answer } = await answerWith(type, '{"a":1}')
     t.equal(answer.body, '{"a":1}')
@@ -86,8 +85,8 @@ t.test('other media types, and empty bodies, stay strings without a word', async
   t.notHas(answer, 'body_encoding')
 })
 
-t.test('an answer without a content type stays a string', async t => {
-  const app = build(t, { responseBody: 'json' })
+testEach('an answer without a content type stays a string', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }), responseBody: 'json' })
   app.get('/', (_request, reply) => {
     reply.hijack()
     reply.raw.end('{"a":1}')

@@ -1,8 +1,8 @@
-import t from 'tap'
-import { build, injectBatch, listen, sendBatch } from '../helper.ts'
+import { sequential } from '../../lib/index.ts'
+import { build, injectBatch, listen, sendBatch, testEach } from '../helper.ts'
 
-t.test('names are lower case, and a header sent twice is an array', async t => {
-  const app = build(t, { durationHeader: false })
+testEach('names are lower case, and a header sent twice is an array', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }), durationHeader: false })
   app.get('/', async (_request, reply) => {
     reply.header('X-One', 'a').header('X-Two', ['b', 'c']).header('X-Number', 5).header('ETag', 'W/"1"')
     return 'x'
@@ -12,8 +12,8 @@ t.test('names are lower case, and a header sent twice is an array', async t => {
   t.strictSame(Object.keys(batch[0]!.headers).filter(name => name !== name.toLowerCase()), [])
 })
 
-t.test('what speaks of a connection is left out', async t => {
-  const app = build(t)
+testEach('what speaks of a connection is left out', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   app.get('/', async (_request, reply) => {
     reply.headers({ 'keep-alive': 'timeout=5', connection: 'close', 'transfer-encoding': 'chunked', upgrade: 'h2c', trailer: 'x', 'x-kept': '1' })
     return 'x'
@@ -24,8 +24,8 @@ t.test('what speaks of a connection is left out', async t => {
   t.equal(headers.connection, 'keep-alive')
 })
 
-t.test('the answer of a batch is never stored', async t => {
-  const app = build(t)
+testEach('the answer of a batch is never stored', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   app.get('/', async (_request, reply) => reply.header('cache-control', 'public, max-age=60').send('x'))
   const answered = await injectBatch(app, [{ method: 'get', url: '/' }])
   t.equal(answered.headers['cache-control'], 'no-store')
@@ -33,8 +33,8 @@ t.test('the answer of a batch is never stored', async t => {
   t.equal((await injectBatch(app, [{ method: 'get', url: 'bad' }])).headers['cache-control'], 'no-store', 'nor is a refusal')
 })
 
-t.test('durations are seconds with at most six decimals', async t => {
-  const app = build(t)
+testEach('durations are seconds with at most six decimals', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   app.get('/', async () => 'x')
   const { batch, headers } = await injectBatch(app, [{ method: 'get', url: '/' }, { method: 'get', url: '/' }])
   t.match(headers['batch_requests.duration'], /^\d+(\.\d{1,6})?$/)
@@ -43,8 +43,8 @@ t.test('durations are seconds with at most six decimals', async t => {
   }
 })
 
-t.test('without a duration an answer may have no headers at all', async t => {
-  const app = build(t, { durationHeader: false })
+testEach('without a duration an answer may have no headers at all', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }), durationHeader: false })
   app.get('/', (_request, reply) => {
     reply.hijack()
     reply.raw.writeHead(204)
@@ -54,8 +54,8 @@ t.test('without a duration an answer may have no headers at all', async t => {
   t.strictSame(batch[0], { status_code: 204, reason_phrase: 'No Content', headers: {}, body: '' })
 })
 
-t.test('conditional items are answered 304 without a body', async t => {
-  const app = build(t)
+testEach('conditional items are answered 304 without a body', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   app.get('/', async (request, reply) => {
     reply.header('etag', '"1"')
     if (request.headers['if-none-match'] === '"1"') return reply.code(304).send()

@@ -1,10 +1,10 @@
 import t from 'tap'
-import { type BatchOptions } from '../../lib/index.ts'
-import { build, injectBatch, listen, sendBatch, type Teardown } from '../helper.ts'
+import { sequential, type BatchOptions } from '../../lib/index.ts'
+import { build, injectBatch, listen, sendBatch, testEach, type Dispatch, type Teardown } from '../helper.ts'
 
 /** An app whose route `/set/**` sets the cookies that the header `x-set` names, separated by a bar. */
-function buildCookies (t: Teardown, options: BatchOptions = {}) {
-  const app = build(t, options)
+function buildCookies (t: Teardown, dispatch: Dispatch, options: BatchOptions = {}) {
+  const app = build(t, { executor: sequential({ dispatch }), ...options })
   app.get('/*', async (request, reply) => {
     for (const cookie of (request.headers['x-set'] as string | undefined)?.split('|') ?? []) reply.header('set-cookie', cookie)
     return 'x'
@@ -22,14 +22,14 @@ async function forwarded (app: ReturnType<typeof build>, ...items: ReturnType<ty
   return headers['set-cookie'] === undefined ? [] : [headers['set-cookie']].flat()
 }
 
-t.test('cookies move to the answer of the batch, with all they say', async t => {
-  const app = buildCookies(t)
+testEach('cookies move to the answer of the batch, with all they say', async (t, dispatch) => {
+  const app = buildCookies(t, dispatch)
   const cookie = 'session=a%20b; Path=/; HttpOnly; Secure; SameSite=Strict; Max-Age=60; Expires=Wed, 21 Oct 2065 07:28:00 GMT'
   t.strictSame(await forwarded(app, set('/a', cookie)), [cookie])
 })
 
-t.test('a cookie without a path gets the default path of its item', async t => {
-  const app = buildCookies(t)
+testEach('a cookie without a path gets the default path of its item', async (t, dispatch) => {
+  const app = buildCookies(t, dispatch)
   for (const [url, path] of [
     ['/', '/'], ['/a', '/'], ['/a/', '/a'], ['/a/b', '/a'], ['/a/b/c?d=/e/f', '/a/b'], ['/a//b', '/a/'], ['/a;v=1/b', '/'], ['/a/b;v=1', '/a']
   ] as const) {
@@ -40,8 +40,8 @@ t.test('a cookie without a path gets the default path of its item', async t => {
   ], 'nor is this a path')
 })
 
-t.test('of the same name, domain and path the last item wins', async t => {
-  const app = buildCookies(t)
+testEach('of the same name, domain and path the last item wins', async (t, dispatch) => {
+  const app = buildCookies(t, dispatch)
   t.strictSame(await forwarded(app,
     set('/a/b', 'a=1', 'b=1; Path=/', 'c=1; Domain=example.com; Path=/'),
     set('/a/c', 'a=2'),
@@ -49,25 +49,25 @@ t.test('of the same name, domain and path the last item wins', async t => {
   ), ['a=2; Path=/a', 'b=2; Path=/', 'a=3; Path=/', 'c=2; domain=.Example.com; path=/'])
 })
 
-t.test('a cookie that cannot be read is passed on as it is', async t => {
-  const app = buildCookies(t)
+testEach('a cookie that cannot be read is passed on as it is', async (t, dispatch) => {
+  const app = buildCookies(t, dispatch)
   t.strictSame(await forwarded(app, set('/', '=', 'toString=1', 'novalue')), ['=', 'toString=1', 'novalue; Path=/'])
 })
 
-t.test('cookies that the batch route sets itself stay', async t => {
-  const app = buildCookies(t, { route: { onRequest: async (_request, reply) => { reply.header('set-cookie', 'own=1') } } })
+testEach('cookies that the batch route sets itself stay', async (t, dispatch) => {
+  const app = buildCookies(t, dispatch, { route: { onRequest: async (_request, reply) => { reply.header('set-cookie', 'own=1') } } })
   t.strictSame(await forwarded(app, set('/', 'a=1')), ['own=1', 'a=1; Path=/'])
 })
 
-t.test('a browser gets them as separate headers', async t => {
-  const app = await listen(buildCookies(t))
+testEach('a browser gets them as separate headers', async (t, dispatch) => {
+  const app = await listen(buildCookies(t, dispatch))
   const { rawHeaders } = await sendBatch(app, [set('/', 'a=1', 'b=2'), set('/', 'c=3')])
   const values = rawHeaders.filter((_value, index) => rawHeaders[index - 1]?.toLowerCase() === 'set-cookie')
   t.strictSame(values, ['a=1; Path=/', 'b=2; Path=/', 'c=3; Path=/'])
 })
 
-t.test('an item that did not complete sets none', async t => {
-  const app = buildCookies(t, { subrequestTimeout: 50, maxResponseBytes: 200 })
+testEach('an item that did not complete sets none', async (t, dispatch) => {
+  const app = buildCookies(t, dispatch, { subrequestTimeout: 50, maxResponseBytes: 200 })
   app.get('/never', (_request, reply) => {
     reply.hijack()
     reply.raw.writeHead(200, { 'set-cookie': 'late=1' })
@@ -81,15 +81,15 @@ t.test('an item that did not complete sets none', async t => {
   t.strictSame(headers['set-cookie'], ['a=1; Path=/'])
 })
 
-t.test('expose leaves them in the answers of the items', async t => {
-  const app = buildCookies(t, { setCookie: 'expose' })
+testEach('expose leaves them in the answers of the items', async (t, dispatch) => {
+  const app = buildCookies(t, dispatch, { setCookie: 'expose' })
   const { headers, batch } = await injectBatch(app, [set('/', 'a=1', 'b=2'), set('/', 'c=3')])
   t.notHas(headers, 'set-cookie')
   t.strictSame(batch.map(answer => answer.headers['set-cookie']), [['a=1', 'b=2'], 'c=3'])
 })
 
-t.test('drop removes them', async t => {
-  const app = buildCookies(t, { setCookie: 'drop' })
+testEach('drop removes them', async (t, dispatch) => {
+  const app = buildCookies(t, dispatch, { setCookie: 'drop' })
   const { headers, batch } = await injectBatch(app, [set('/', 'a=1')])
   t.notHas(headers, 'set-cookie')
   t.notHas(batch[0]!.headers, 'set-cookie')

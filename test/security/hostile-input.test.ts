@@ -1,7 +1,6 @@
 // What must never take the process down: each row is sent over a real socket, and the next good batch is answered.
-import t from 'tap'
 import { concurrent, sequential } from '../../lib/index.ts'
-import { build, listen, request, sendBatch } from '../helper.ts'
+import { build, listen, request, sendBatch, testEach } from '../helper.ts'
 
 const fine = { method: 'get', url: '/fine' }
 
@@ -15,9 +14,9 @@ const hostile: ReadonlyArray<readonly [name: string, item: unknown]> = [
   ['an id that is not known yet', { ...fine, id: {} }]
 ]
 
-for (const executor of [sequential(), concurrent()]) {
-  t.test(`bad items are 400, wherever they stand: ${executor.name}`, async t => {
-    const app = build(t, { executor })
+for (const make of [sequential, concurrent]) {
+  testEach(`bad items are 400, wherever they stand: ${make.name}`, async (t, dispatch) => {
+    const app = build(t, { executor: make({ dispatch }) })
     let runs = 0
     app.get('/fine', async () => { runs++ })
     await listen(app)
@@ -31,30 +30,30 @@ for (const executor of [sequential(), concurrent()]) {
   })
 }
 
-t.test('50 000 items are refused before a look at the first', async t => {
-  const app = build(t)
+testEach('50 000 items are refused before a look at the first', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   await listen(app)
   for (const items of [Array(21).fill(0), Array(1001).fill({ method: 'get' }), Array(50_000).fill(null)]) {
     t.match((await sendBatch(app, items)).json, { code: 'FST_BATCH_TOO_MANY_REQUESTS' })
   }
 })
 
-t.test('a path of a megabyte is refused, and not repeated', async t => {
-  const app = build(t)
+testEach('a path of a megabyte is refused, and not repeated', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   await listen(app)
   const { status, body } = await sendBatch(app, [{ method: 'get', url: `/${'x'.repeat(1_000_000)}` }])
   t.equal(status, 400)
   t.ok(body.length < 1024)
 })
 
-t.test('a body over the limit of the batch route is 413', async t => {
-  const app = build(t, { route: { bodyLimit: 1000 } })
+testEach('a body over the limit of the batch route is 413', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }), route: { bodyLimit: 1000 } })
   await listen(app)
   t.equal((await sendBatch(app, [{ ...fine, method: 'post', body: 'x'.repeat(1000) }])).status, 413)
 })
 
-t.test('prototypes are out of reach', async t => {
-  const app = build(t)
+testEach('prototypes are out of reach', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   app.post('/', async request => request.body)
   await listen(app)
   for (const body of [
@@ -72,9 +71,9 @@ t.test('prototypes are out of reach', async t => {
   t.equal(({} as { polluted?: number }).polluted, undefined)
 })
 
-t.test('an answer that is nested very deeply is passed on', async t => {
+testEach('an answer that is nested very deeply is passed on', async (t, dispatch) => {
   for (const responseBody of ['string', 'json'] as const) {
-    const app = build(t, { responseBody })
+    const app = build(t, { executor: sequential({ dispatch }), responseBody })
     const deep = '['.repeat(200_000) + ']'.repeat(200_000)
     app.get('/', async (_request, reply) => reply.type('application/json').send(deep))
     await listen(app)
@@ -86,8 +85,8 @@ t.test('an answer that is nested very deeply is passed on', async t => {
   }
 })
 
-t.test('framing that is wrong in an item has no effect', async t => {
-  const app = build(t)
+testEach('framing that is wrong in an item has no effect', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   app.post('/', async request => [request.headers['content-length'], request.headers['transfer-encoding'], request.body])
   await listen(app)
   for (const headers of [
@@ -99,8 +98,8 @@ t.test('framing that is wrong in an item has no effect', async t => {
   }
 })
 
-t.test('TRACE and CONNECT get what the app has for them, QUERY only where the app supports it', async t => {
-  const app = build(t)
+testEach('TRACE and CONNECT get what the app has for them, QUERY only where the app supports it', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   app.get('/', async () => 'x')
   await listen(app)
   const statuses = (await sendBatch(app, [{ method: 'TRACE', url: '/' }, { method: 'CONNECT', url: '/' }])).batch.map(answer => answer.status_code)

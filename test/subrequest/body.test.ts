@@ -1,10 +1,9 @@
 import fc from 'fast-check'
-import t from 'tap'
-import { type BatchItem, type BatchOptions } from '../../lib/index.ts'
-import { build, injectBatch, type Teardown } from '../helper.ts'
+import { sequential, type BatchItem, type BatchOptions } from '../../lib/index.ts'
+import { build, injectBatch, testEach, type Dispatch, type Teardown } from '../helper.ts'
 
-function buildBodies (t: Teardown, options?: BatchOptions) {
-  const app = build(t, options)
+function buildBodies (t: Teardown, dispatch: Dispatch, options?: BatchOptions) {
+  const app = build(t, { executor: sequential({ dispatch }), ...options })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => { done(null, body) })
   app.all('/', async request => ({
@@ -22,8 +21,8 @@ async function received (app: ReturnType<typeof build>, item: Partial<BatchItem>
 
 const hex = (text: string) => Buffer.from(text).toString('hex')
 
-t.test('a string is sent as it is', async t => {
-  const app = buildBodies(t)
+testEach('a string is sent as it is', async (t, dispatch) => {
+  const app = buildBodies(t, dispatch)
   for (const body of ['text', '{"text": "some text"}', ' ', '"', '文字', '\0', 'null', '\r\n']) {
     t.strictSame(await received(app, { body }), {
       type: 'application/json', length: String(Buffer.byteLength(body)), hex: hex(body)
@@ -31,8 +30,8 @@ t.test('a string is sent as it is', async t => {
   }
 })
 
-t.test('any other JSON value is sent as JSON, the falsy ones too', async t => {
-  const app = buildBodies(t)
+testEach('any other JSON value is sent as JSON, the falsy ones too', async (t, dispatch) => {
+  const app = buildBodies(t, dispatch)
   for (const body of [{ a: 1 }, [], {}, 0, false, null, true, -1.5, [null]]) {
     t.strictSame(await received(app, { body }), {
       type: 'application/json', length: String(JSON.stringify(body).length), hex: hex(JSON.stringify(body))
@@ -40,14 +39,14 @@ t.test('any other JSON value is sent as JSON, the falsy ones too', async t => {
   }
 })
 
-t.test('an empty string is an empty body, and no body is none', async t => {
-  const app = buildBodies(t)
+testEach('an empty string is an empty body, and no body is none', async (t, dispatch) => {
+  const app = buildBodies(t, dispatch)
   t.strictSame(await received(app, { body: '' }), { type: 'application/json', length: '0', hex: '' })
   t.strictSame(await received(app, {}), { type: null, length: null, hex: null })
 })
 
-t.test('bytes are sent as base64', async t => {
-  const app = buildBodies(t)
+testEach('bytes are sent as base64', async (t, dispatch) => {
+  const app = buildBodies(t, dispatch)
   const headers = { 'Content-Type': 'image/png' }
   await fc.assert(fc.asyncProperty(fc.uint8Array({ maxLength: 100 }), async bytes => {
     const body = Buffer.from(bytes).toString('base64')
@@ -56,8 +55,8 @@ t.test('bytes are sent as base64', async t => {
   }), { numRuns: 100 })
 })
 
-t.test('what is not base64 is refused', async t => {
-  const app = buildBodies(t)
+testEach('what is not base64 is refused', async (t, dispatch) => {
+  const app = buildBodies(t, dispatch)
   for (const body of ['a', 'ab', 'abc', 'a===', 'ab=c', 'YQ', 'YWI', 'YQ==\n', ' YQ==', 'Y-_=', 'YQ==YQ==', '=', 'é', 1, null, {}, undefined]) {
     t.match(await received(app, { body, body_encoding: 'base64' }), {
       code: 'FST_BATCH_INVALID_BODY', message: 'batch/0/body: is not base64'
@@ -65,8 +64,8 @@ t.test('what is not base64 is refused', async t => {
   }
 })
 
-t.test('a value that is too deep to be written is refused', async t => {
-  const app = buildBodies(t)
+testEach('a value that is too deep to be written is refused', async (t, dispatch) => {
+  const app = buildBodies(t, dispatch)
   for (const depth of [5_000, 100_000]) {
     const payload = `{"batch":[{"method":"post","url":"/","body":${'['.repeat(depth)}${']'.repeat(depth)}}]}`
     const response = await app.inject({
@@ -77,15 +76,15 @@ t.test('a value that is too deep to be written is refused', async t => {
   }
 })
 
-t.test('the default content type is an option, and an item may set its own', async t => {
-  const app = buildBodies(t, { defaultContentType: 'text/plain; charset=utf-8' })
+testEach('the default content type is an option, and an item may set its own', async (t, dispatch) => {
+  const app = buildBodies(t, dispatch, { defaultContentType: 'text/plain; charset=utf-8' })
   t.match(await received(app, { body: 'x' }), { type: 'text/plain; charset=utf-8' })
   t.match(await received(app, { body: 'x', headers: { 'CONTENT-TYPE': 'text/csv' } }), { type: 'text/csv' })
   t.match(await received(app, { headers: { 'content-type': 'text/csv' } }), { type: 'text/csv', length: null })
 })
 
-t.test('the body limit of the route that is called applies', async t => {
-  const app = build(t)
+testEach('the body limit of the route that is called applies', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
   app.post('/small', { bodyLimit: 10 }, async () => 'ok')
   const items = ['12345678', '123456789'].map(text => ({ method: 'post', url: '/small', body: `"${text}"` }))
   const { batch } = await injectBatch(app, items)

@@ -1,10 +1,11 @@
 import fc from 'fast-check'
-import t from 'tap'
-import { defaultInheritHeaders, defaultProtectedHeaders, type BatchOptions } from '../../lib/index.ts'
-import { build, injectBatch, listen, sendBatch, type Teardown } from '../helper.ts'
+import { defaultInheritHeaders, defaultProtectedHeaders, sequential, type BatchOptions } from '../../lib/index.ts'
+import { build, injectBatch, listen, sendBatch, testEach, type Dispatch, type Teardown } from '../helper.ts'
 
-function buildHeaders (t: Teardown, options?: BatchOptions, server?: Parameters<typeof build>[2]) {
-  const app = build(t, options, server)
+function buildHeaders (
+  t: Teardown, dispatch: Dispatch, options?: BatchOptions, server?: Parameters<typeof build>[2]
+) {
+  const app = build(t, { executor: sequential({ dispatch }), ...options }, server)
   app.all('/headers', async request => ({ ...request.headers, raw: request.raw.rawHeaders.length / 2 }))
   return app
 }
@@ -16,8 +17,8 @@ async function headersOf (
   return answer.status === 200 ? JSON.parse(answer.batch[0]!.body) : answer.json
 }
 
-t.test('these are taken from the batch request, and no others', async t => {
-  const app = buildHeaders(t)
+testEach('these are taken from the batch request, and no others', async (t, dispatch) => {
+  const app = buildHeaders(t, dispatch)
   const taken = {
     host: 'app.example',
     authorization: 'Bearer 1',
@@ -50,16 +51,16 @@ t.test('these are taken from the batch request, and no others', async t => {
   t.equal(raw, Object.keys(headers).length)
 })
 
-t.test('an item sets what it inherits, but for cookies', async t => {
-  const app = buildHeaders(t)
+testEach('an item sets what it inherits, but for cookies', async (t, dispatch) => {
+  const app = buildHeaders(t, dispatch)
   const item = { Authorization: 'Bearer 2', 'User-Agent': 'item', 'accept-language': 'en', traceparent: '00-2-2-00' }
   t.match(await headersOf(app, item, { authorization: 'Bearer 1', 'user-agent': 'test', 'accept-language': 'de' }), {
     authorization: 'Bearer 2', 'user-agent': 'item', 'accept-language': 'en', traceparent: '00-2-2-00'
   })
 })
 
-t.test('an item may not set what trust is based on, in any letter case', async t => {
-  const app = buildHeaders(t)
+testEach('an item may not set what trust is based on, in any letter case', async (t, dispatch) => {
+  const app = buildHeaders(t, dispatch)
   const names = ['host', ...defaultProtectedHeaders.map(name => name.replace('*', 'any'))]
   for (const name of names) {
     for (const spelling of [name, name.toUpperCase(), name[0]!.toUpperCase() + name.slice(1)]) {
@@ -71,8 +72,8 @@ t.test('an item may not set what trust is based on, in any letter case', async t
   }
 })
 
-t.test('hop-by-hop headers, framing and encodings are dropped', async t => {
-  const app = buildHeaders(t)
+testEach('hop-by-hop headers, framing and encodings are dropped', async (t, dispatch) => {
+  const app = buildHeaders(t, dispatch)
   const headers = await headersOf(app, {
     connection: 'x-keep',
     'keep-alive': 'timeout=5',
@@ -91,8 +92,8 @@ t.test('hop-by-hop headers, framing and encodings are dropped', async t => {
   }
 })
 
-t.test('a header that HTTP does not allow is refused', async t => {
-  const app = buildHeaders(t)
+testEach('a header that HTTP does not allow is refused', async (t, dispatch) => {
+  const app = buildHeaders(t, dispatch)
   for (const name of ['', 'a b', 'a:', ':authority', 'a\n', 'é', 'a(b)', 'x\0y', '__PROTO__']) {
     t.match(await headersOf(app, { [name]: 'x' }), { code: 'FST_BATCH_INVALID_HEADER', message: /is not a header name$/ }, name)
   }
@@ -107,20 +108,20 @@ t.test('a header that HTTP does not allow is refused', async t => {
   })
 })
 
-t.test('names of JavaScript objects are names like others', async t => {
-  const app = buildHeaders(t)
+testEach('names of JavaScript objects are names like others', async (t, dispatch) => {
+  const app = buildHeaders(t, dispatch)
   const item = { constructor: '1', toString: '2', hasOwnProperty: '3', valueOf: '4' }
   t.match(await headersOf(app, item), { constructor: '1', tostring: '2', hasownproperty: '3', valueof: '4' })
   t.equal(Object.getPrototypeOf({}), Object.prototype)
 })
 
-t.test('values are trimmed', async t => {
-  const app = buildHeaders(t)
+testEach('values are trimmed', async (t, dispatch) => {
+  const app = buildHeaders(t, dispatch)
   t.match(await headersOf(app, { a: '  x y\t ', b: ' ', c: '' }), { a: 'x y', b: '', c: '' })
 })
 
-t.test('at most 64 headers and 16 KiB', async t => {
-  const app = buildHeaders(t)
+testEach('at most 64 headers and 16 KiB', async (t, dispatch) => {
+  const app = buildHeaders(t, dispatch)
   const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`x-${i}`, '']))
   t.hasProp(await headersOf(app, many(64)), 'x-63')
   t.match(await headersOf(app, many(65)), { message: 'batch/0/headers: more than 64 headers' })
@@ -128,8 +129,8 @@ t.test('at most 64 headers and 16 KiB', async t => {
   t.match(await headersOf(app, { x: 'x'.repeat(16_384) }), { message: 'batch/0/headers: longer than 16384 bytes' })
 })
 
-t.test('both lists are options', async t => {
-  const app = buildHeaders(t, {
+testEach('both lists are options', async (t, dispatch) => {
+  const app = buildHeaders(t, dispatch, {
     inheritHeaders: [...defaultInheritHeaders, 'X-Tenant'], protectedHeaders: ['Origin', 'X-Internal-*']
   })
   t.match(await headersOf(app, {}, { 'x-tenant': '1', authorization: 'Bearer 1' }), { 'x-tenant': '1', authorization: 'Bearer 1' })
@@ -141,32 +142,32 @@ t.test('both lists are options', async t => {
   t.match(await headersOf(app, { referer: 'item' }, { referer: 'batch' }), { referer: 'item' }, 'no longer protected')
 })
 
-t.test('framing cannot be inherited', async t => {
-  const app = buildHeaders(t, { inheritHeaders: ['content-length', 'content-type', 'transfer-encoding', 'connection'] })
+testEach('framing cannot be inherited', async (t, dispatch) => {
+  const app = buildHeaders(t, dispatch, { inheritHeaders: ['content-length', 'content-type', 'transfer-encoding', 'connection'] })
   const headers = await headersOf(app, {}, { connection: 'keep-alive' }, { body: {} })
   t.match(headers, { 'content-type': 'application/json', 'content-length': '2' })
   t.notHas(headers, 'connection')
   t.notHas(headers, 'transfer-encoding')
 })
 
-t.test('the header that gives a request its id names batch and index', async t => {
-  const app = buildHeaders(t, {}, { requestIdHeader: 'X-Request-Id' })
+testEach('the header that gives a request its id names batch and index', async (t, dispatch) => {
+  const app = buildHeaders(t, dispatch, {}, { requestIdHeader: 'X-Request-Id' })
   app.get('/id', async request => request.id)
   const items = [{ method: 'get', url: '/id' }, { method: 'get', url: '/id', headers: { 'x-request-id': 'forged' } }]
   const { batch } = await injectBatch(app, items, { headers: { 'x-request-id': 'outer' } })
   t.strictSame(batch.map(answer => answer.body), ['outer.0', 'outer.1'])
 })
 
-t.test('without a user agent there is none', async t => {
-  const app = buildHeaders(t)
+testEach('without a user agent there is none', async (t, dispatch) => {
+  const app = buildHeaders(t, dispatch)
   await listen(app)
   const { batch } = await sendBatch(app, [{ method: 'get', url: '/headers' }])
   t.strictSame(Object.keys(JSON.parse(batch[0]!.body)), ['host', 'raw'])
   t.equal(JSON.parse(batch[0]!.body).raw, 1)
 })
 
-t.test('every header that is let through arrives as it does directly', async t => {
-  const app = buildHeaders(t)
+testEach('every header that is let through arrives as it does directly', async (t, dispatch) => {
+  const app = buildHeaders(t, dispatch)
   const tokens = [...'!#$%&\'*+-.^_`|~09azAZ']
   const names = fc.string({ unit: fc.constantFrom(...tokens), minLength: 1, maxLength: 12 }).map(name => `x-test-${name}`)
   const visible = Array.from({ length: 0x7f - 0x20 }, (_, i) => String.fromCharCode(0x20 + i))
