@@ -1,0 +1,228 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Queue } from 'bullmq'
+import type { FastifyBaseLogger, FastifyError } from 'fastify'
+import type { Redis } from 'ioredis'
+import { ClosingError, QueueLostError, QueueTimeoutError, QueueUnavailableError } from '../../errors.ts'
+import type { ExecutionContext } from '../../executor.ts'
+import type { Subrequest } from '../../subrequest.ts'
+import { failedSubresponse, type IncompleteOutcome, type Subresponse } from '../../subresponse.ts'
+import { logOutages, openConnection, type QueueConnection } from './connection.ts'
+import { keysOf, taskId, type Keys } from './keys.ts'
+import { readAnswer, writeTask } from './message.ts'
+import { abortTask, grace, storeTask, withdrawTask } from './scripts.ts'
+
+export interface ClientSettings {
+  readonly connection: QueueConnection
+  readonly queue: string
+  readonly prefix: string
+  /** How often an idempotent subrequest may be started. */
+  readonly attempts: number
+  /** Milliseconds. */
+  readonly enqueueTimeout: number
+  readonly jobName: (subrequest: Subrequest) => string
+}
+
+// RFC 9110 section 9.2.2: to run them twice has the effect of running them once.
+const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
+
+// How many answers are read at once: each may have megabytes.
+const answersAtOnce = 8
+
+// Milliseconds between two looks for answers whose announcement got lost with a connection.
+const lookInterval = 1000
+
+// Milliseconds before a command that failed is sent again.
+const retryPause = 100
+
+/** The way of one API process to the queue, and of the answers back. */
+export class QueueClient {
+  readonly #settings: ClientSettings
+  readonly #id = randomBytes(8).toString('hex')
+  readonly #keys: Keys
+  readonly #pending = new Map<string, (subresponse: Subresponse) => void>()
+  readonly #commands: Redis
+  readonly #subscriber: Redis
+  #queue: Queue | undefined
+  #count = 0
+  #looking: NodeJS.Timeout | undefined
+  #reading = Promise.resolve()
+  #nextReading: Promise<void> | undefined
+  #closed = false
+
+  constructor (settings: ClientSettings, log: FastifyBaseLogger) {
+    this.#settings = settings
+    this.#keys = keysOf(settings.prefix, settings.queue)
+    // What fails, fails at once: nothing may be sent later that was answered meanwhile.
+    const options = { enableOfflineQueue: false, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0 }
+    this.#commands = openConnection(settings.connection, options)
+    this.#subscriber = openConnection(settings.connection, {})
+    for (const redis of [this.#commands, this.#subscriber]) logOutages(redis, log)
+  }
+
+  /**
+   * Connects.
+   * @throws QueueUnavailableError
+   */
+  async start (): Promise<void> {
+    const { queue, prefix } = this.#settings
+    try {
+      await Promise.all([this.#commands.connect(), this.#subscriber.connect()])
+      await this.#subscriber.subscribe(this.#keys.answers(this.#id))
+    } catch (error) {
+      await this.close()
+      // Not the error itself, which has the arguments of a command.
+      throw new QueueUnavailableError({ cause: new Error((error as Error).message) })
+    }
+    this.#subscriber.on('message', () => { this.#read() })
+    this.#looking = setInterval(() => { if (this.#pending.size > 0) this.#read() }, lookInterval)
+    this.#queue = new Queue(queue, { connection: this.#commands, prefix, streams: { events: { maxLen: 0 } } })
+    // Those of the connection, which are logged.
+    this.#queue.on('error', () => {})
+    await this.#queue.waitUntilReady()
+  }
+
+  /** Answers one subrequest, through whichever worker takes it. */
+  async execute (subrequest: Subrequest, context: ExecutionContext): Promise<Subresponse> {
+    const id = taskId(this.#id, ++this.#count)
+    const left = Math.max(subrequest.batch.deadline - Date.now(), 1)
+    const answer = new Promise<Subresponse>(resolve => { this.#pending.set(id, resolve) })
+    context.onAbort(reason => {
+      if (this.#fail(id, reason as FastifyError, 'unknown')) this.#abort(id, left)
+    })
+    context.queued = true
+    try {
+      await this.#store(id, subrequest, context.maxResponseBytes, left)
+    } catch {
+      // Perhaps it is stored, or will be. It is not in the queue: nobody looks for it.
+      this.#fail(id, new QueueUnavailableError(), 'not_started')
+    }
+    if (!this.#pending.has(id)) return answer
+    context.queued = false
+
+    const patience = Math.floor(left - Math.min(left / 5, 500))
+    const timer = setTimeout(() => { this.#withdraw(id, new QueueTimeoutError(patience), left) }, patience)
+    try {
+      await this.#enqueue(id, subrequest)
+    } catch {
+      // Perhaps it is in the queue, or will be. Without its task, it is nothing.
+      this.#withdraw(id, new QueueUnavailableError(), left)
+    }
+    const subresponse = await answer
+    clearTimeout(timer)
+    return subresponse
+  }
+
+  async close (): Promise<void> {
+    this.#closed = true
+    clearInterval(this.#looking)
+    for (const id of this.#pending.keys()) this.#fail(id, new ClosingError(), 'unknown')
+    try {
+      await this.#commands.del(this.#keys.answers(this.#id))
+    } catch {
+      // Redis is away, and forgets it by itself.
+    }
+    await this.#queue?.close()
+    for (const redis of [this.#commands, this.#subscriber]) redis.disconnect()
+  }
+
+  #store (id: string, subrequest: Subrequest, maxResponseBytes: number, left: number): Promise<void> {
+    const message = writeTask({ subrequest, maxResponseBytes })
+    const starts = idempotent.has(subrequest.method) ? this.#settings.attempts : 1
+    return this.#inTime(storeTask(this.#commands, this.#keys.task(id), { message, starts, left }))
+  }
+
+  #enqueue (id: string, subrequest: Subrequest): Promise<unknown> {
+    const { batch: { requestId, index } } = subrequest
+    const options = { jobId: id, attempts: 1, removeOnComplete: true, removeOnFail: true }
+    return this.#inTime(this.#queue!.add(this.#settings.jobName(subrequest), { requestId, index }, options))
+  }
+
+  /** Answers with an error what no worker has taken, and sees to it that none will. */
+  async #withdraw (id: string, error: FastifyError, left: number): Promise<void> {
+    const wanted = () => this.#pending.has(id)
+    const state = await this.#insist(() => withdrawTask(this.#commands, this.#keys.task(id)), left, wanted)
+    if (state === 'withdrawn') {
+      this.#fail(id, error, 'not_started')
+      await this.#insist(() => this.#queue!.remove(id), left)
+    } else if (state === 'gone') {
+      // It was answered, and the answer is there by now, or all of it was lost.
+      await this.#read()
+      this.#fail(id, new QueueLostError(), 'unknown')
+    }
+  }
+
+  /** Sees to it that what nobody waits for is not started, or aborted. */
+  async #abort (id: string, left: number): Promise<void> {
+    await this.#insist(() => abortTask(this.#commands, this.#keys.task(id), id, this.#keys.aborts('')), left)
+    await this.#insist(() => this.#queue!.remove(id), left)
+  }
+
+  /** Sends a command until it succeeds, for as long as there may be a task. */
+  async #insist<Result> (
+    send: () => Promise<Result>, milliseconds: number, wanted = () => true
+  ): Promise<Result | undefined> {
+    const end = performance.now() + milliseconds + grace
+    while (wanted() && !this.#closed && performance.now() < end) {
+      try {
+        return await this.#inTime(send())
+      } catch {
+        await delay(retryPause, undefined, { ref: false })
+      }
+    }
+  }
+
+  async #inTime<Result> (sent: Promise<Result>): Promise<Result> {
+    let timer: NodeJS.Timeout
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => { reject(new Error('no reply')) }, this.#settings.enqueueTimeout)
+    })
+    try {
+      return await Promise.race([sent, late])
+    } finally {
+      clearTimeout(timer!)
+    }
+  }
+
+  /** Reads the answers that are there by now. Calls at the same time share one reading that starts after them. */
+  #read (): Promise<void> {
+    this.#nextReading ??= this.#reading.then(() => {
+      this.#reading = this.#nextReading!
+      this.#nextReading = undefined
+      return this.#readAnswers()
+    })
+    return this.#nextReading
+  }
+
+  async #readAnswers (): Promise<void> {
+    const key = this.#keys.answers(this.#id)
+    try {
+      let messages: Buffer[]
+      do {
+        messages = await this.#commands.lrangeBuffer(key, 0, answersAtOnce - 1)
+        for (const message of messages) this.#take(message)
+        if (messages.length > 0) await this.#commands.ltrim(key, messages.length, -1)
+      } while (messages.length === answersAtOnce)
+    } catch {
+      // Redis is away: there is another look.
+    }
+  }
+
+  #take (message: Buffer): void {
+    const { id, subresponse } = readAnswer(message)
+    this.#settle(id, subresponse)
+  }
+
+  #fail (id: string, error: FastifyError, outcome: IncompleteOutcome): boolean {
+    return this.#settle(id, failedSubresponse(error, outcome))
+  }
+
+  /** Gives an answer, unless there was one. */
+  #settle (id: string, subresponse: Subresponse): boolean {
+    const resolve = this.#pending.get(id)
+    if (resolve === undefined) return false
+    this.#pending.delete(id)
+    resolve(subresponse)
+    return true
+  }
+}
