@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { Agent } from 'node:http'
 import fc from 'fast-check'
 import t from 'tap'
+import { bullmq, startWorker } from '../lib/bullmq.ts'
 import batch, { concurrent, processPool, sequential, type BatchItem, type BatchItemResponse } from '../lib/index.ts'
 import { buildRealisticApp } from './fixtures/app.ts'
+import { findRedis, startRedis } from './fixtures/redis.ts'
 import { listen, request, sendBatch, type Response } from './helper.ts'
 
 // What an answer that came over a socket of its own has otherwise. docs/dispatch.md names them.
@@ -83,15 +85,31 @@ function pool (options: { dispatch: 'inject' | 'direct' }) {
   return processPool({ ...options, app, exportName: 'buildRealisticApp', workers: 1, arguments: [{ trustProxy: options.dispatch === 'direct' }] })
 }
 
+const redis = findRedis()
+const connection = redis === undefined ? {} : await startRedis(t, redis)
+
+async function queue (dispatch: 'inject' | 'direct') {
+  const options = { connection, queue: dispatch }
+  if (redis !== undefined) {
+    const app = () => buildRealisticApp({ trustProxy: dispatch === 'inject' })
+    const worker = await startWorker({ ...options, app, dispatch, concurrency: 4 })
+    t.teardown(() => worker.close())
+  }
+  return bullmq(options)
+}
+
 for (const [name, executor, trustProxy] of [
   ['sequential, inject', sequential({ dispatch: 'inject' }), false],
   ['sequential, direct', sequential({ dispatch: 'direct' }), true],
   ['concurrent, inject', concurrent({ limit: 4, dispatch: 'inject' }), true],
   ['concurrent, direct', concurrent({ limit: 4, dispatch: 'direct' }), false],
   ['processPool, inject', pool({ dispatch: 'inject' }), false],
-  ['processPool, direct', pool({ dispatch: 'direct' }), true]
+  ['processPool, direct', pool({ dispatch: 'direct' }), true],
+  ['bullmq, inject', await queue('inject'), true],
+  ['bullmq, direct', await queue('direct'), false]
 ] as const) {
-  t.test(`a subrequest is answered as the same request sent directly: ${name}`, async t => {
+  const skip = executor.name === 'bullmq' && redis === undefined && 'SKIPPED: there is no redis-server on PATH'
+  t.test(`a subrequest is answered as the same request sent directly: ${name}`, { skip }, async t => {
     const app = buildRealisticApp({ trustProxy, pluginTimeout: 100_000 })
     app.register(batch, { executor, durationHeader: false, setCookie: 'expose' })
     await listen(app)
