@@ -144,12 +144,14 @@ export class QueueClient {
     const state = await this.#insist(() => withdrawTask(this.#commands, this.#keys.task(id)), left, wanted)
     if (state === 'withdrawn') {
       this.#fail(id, error, 'not_started')
-      await this.#insist(() => this.#queue!.remove(id), left)
     } else if (state === 'gone') {
       // It was answered, and the answer is there by now, or all of it was lost.
       await this.#read()
       this.#fail(id, new QueueLostError(), 'unknown')
+    } else {
+      return
     }
+    await this.#insist(() => this.#queue!.remove(id), left)
   }
 
   /** Sees to it that what nobody waits for is not started, or aborted. */
@@ -165,7 +167,8 @@ export class QueueClient {
     const end = performance.now() + milliseconds + grace
     while (wanted() && !this.#closed && performance.now() < end) {
       try {
-        return await this.#inTime(send())
+        // However long it takes: one that was sent twice would not know what the first one did.
+        return await send()
       } catch {
         await delay(retryPause, undefined, { ref: false })
       }
@@ -209,8 +212,12 @@ export class QueueClient {
   }
 
   #take (message: Buffer): void {
-    const { id, subresponse } = readAnswer(message)
-    this.#settle(id, subresponse)
+    try {
+      const { id, subresponse } = readAnswer(message)
+      this.#settle(id, subresponse)
+    } catch {
+      // No worker of ours wrote it.
+    }
   }
 
   #fail (id: string, error: FastifyError, outcome: IncompleteOutcome): boolean {

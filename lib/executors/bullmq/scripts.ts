@@ -38,15 +38,16 @@ export async function storeTask (redis: Redis, key: string, { message, left, sta
 export async function claimTask (redis: Redis, key: string, worker: string, delivery: string): Promise<Claim> {
   const claimed = await redis.callBuffer('EVAL', `
     local task = redis.call('HMGET', KEYS[1], 'starts', 'delivery')
-    if not task[1] then return 'gone' end
+    local left = redis.call('PTTL', KEYS[1]) - ARGV[3]
+    if left <= 0 then return 'gone' end
     if task[2] ~= ARGV[2] then
       if tonumber(task[1]) <= 0 then return 'spent' end
       redis.call('HINCRBY', KEYS[1], 'starts', -1)
       redis.call('HSET', KEYS[1], 'worker', ARGV[1], 'delivery', ARGV[2])
     end
-    return { redis.call('HGET', KEYS[1], 'message'), redis.call('PTTL', KEYS[1]) }
-  `, 1, key, worker, delivery) as Buffer | [Buffer, number]
-  if (Array.isArray(claimed)) return { message: claimed[0], left: Number(claimed[1]) - grace }
+    return { redis.call('HGET', KEYS[1], 'message'), left }
+  `, 1, key, worker, delivery, grace) as Buffer | [Buffer, number]
+  if (Array.isArray(claimed)) return { message: claimed[0], left: Number(claimed[1]) }
   return String(claimed) as 'spent' | 'gone'
 }
 

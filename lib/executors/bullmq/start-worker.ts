@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { Worker, type MetricsOptions } from 'bullmq'
+import type { Redis } from 'ioredis'
 import { createApp, hostApp, moduleUrl, type AppFactory, type AppSource } from '../../hosted-app.ts'
 import { milliseconds, oneOf, positiveInteger, type Check } from '../../option-checks.ts'
 import { logOutages, openConnection, type QueueConnection } from './connection.ts'
@@ -100,19 +101,24 @@ export async function startWorker (options: StartWorkerOptions): Promise<BatchWo
   return { close: () => (closed ??= close()) }
 
   async function close (): Promise<void> {
-    let timer = setTimeout(() => {
-      timer = setTimeout(disconnect, lastWords)
-      deliveries.stop().catch(disconnect)
-    }, gracePeriod)
-    await worker.close()
-    clearTimeout(timer)
-    disconnect()
+    let timer: NodeJS.Timeout
+    const late = new Promise<void>(resolve => {
+      timer = setTimeout(() => {
+        timer = setTimeout(resolve, lastWords)
+        deliveries.stop().catch(() => {})
+      }, gracePeriod)
+    })
+    // BullMQ can end in peace only while Redis is there.
+    await Promise.race([isReady(commands).then(() => worker.close()), late])
+    clearTimeout(timer!)
+    worker.close(true)
+    for (const redis of [commands, subscriber]) redis.disconnect()
     await app.close()
   }
+}
 
-  function disconnect (): void {
-    for (const redis of [commands, subscriber]) redis.disconnect()
-  }
+async function isReady (redis: Redis): Promise<void> {
+  if (redis.status !== 'ready') await new Promise<void>(resolve => { redis.once('ready', resolve) })
 }
 
 function sourceOf ({ app, exportName = 'default', arguments: values = [] }: StartWorkerOptions): AppSource {

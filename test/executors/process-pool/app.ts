@@ -55,6 +55,12 @@ export default async function build (options: AppOptions = {}): Promise<FastifyI
     note(body)
     return 'noted'
   })
+  app.post<{ Body: { ms: number } }>('/spin-and-note', async ({ body: { ms } }) => {
+    const end = performance.now() + ms
+    while (performance.now() < end);
+    note('spun')
+    return 'spun'
+  })
   app.post('/note-and-die', async () => {
     note('ran')
     process.kill(process.pid, 'SIGKILL')
