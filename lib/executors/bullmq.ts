@@ -68,7 +68,7 @@ export function bullmq (options: BullmqOptions): Executor {
 }
 
 function resolveSettings (options: BullmqOptions): ClientSettings {
-  checkQueueOptions(options, checks)
+  checkQueueOptions(options, checks, ['connection', 'queue'])
   return {
     connection: options.connection,
     queue: options.queue,

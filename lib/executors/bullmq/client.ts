@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Queue } from 'bullmq'
 import type { FastifyBaseLogger, FastifyError } from 'fastify'
 import type { Redis } from 'ioredis'
-import { ClosingError, QueueLostError, QueueTimeoutError, QueueUnavailableError } from '../../errors.ts'
+import { QueueLostError, QueueTimeoutError, QueueUnavailableError } from '../../errors.ts'
 import type { ExecutionContext } from '../../executor.ts'
 import type { Subrequest } from '../../subrequest.ts'
 import { failedSubresponse, type IncompleteOutcome, type Subresponse } from '../../subresponse.ts'
@@ -35,12 +35,18 @@ const lookInterval = 1000
 // Milliseconds before a command that failed is sent again.
 const retryPause = 100
 
+/** A subrequest that is not answered yet. */
+interface Pending {
+  readonly answer: Promise<Subresponse>
+  readonly resolve: (subresponse: Subresponse) => void
+}
+
 /** The way of one API process to the queue, and of the answers back. */
 export class QueueClient {
   readonly #settings: ClientSettings
   readonly #id = randomBytes(8).toString('hex')
   readonly #keys: Keys
-  readonly #pending = new Map<string, (subresponse: Subresponse) => void>()
+  readonly #pending = new Map<string, Pending>()
   readonly #commands: Redis
   readonly #subscriber: Redis
   #queue: Queue | undefined
@@ -86,7 +92,7 @@ export class QueueClient {
   async execute (subrequest: Subrequest, context: ExecutionContext): Promise<Subresponse> {
     const id = taskId(this.#id, ++this.#count)
     const left = Math.max(subrequest.batch.deadline - Date.now(), 1)
-    const answer = new Promise<Subresponse>(resolve => { this.#pending.set(id, resolve) })
+    const answer = this.#expect(id)
     context.onAbort(reason => {
       if (this.#fail(id, reason as FastifyError, 'unknown')) this.#abort(id, left)
     })
@@ -113,10 +119,11 @@ export class QueueClient {
     return subresponse
   }
 
+  /** Waits for what runs, each until its deadline, and disconnects. */
   async close (): Promise<void> {
+    await Promise.all([...this.#pending.values()].map(({ answer }) => answer))
     this.#closed = true
     clearInterval(this.#looking)
-    for (const id of this.#pending.keys()) this.#fail(id, new ClosingError(), 'unknown')
     try {
       await this.#commands.del(this.#keys.answers(this.#id))
     } catch {
@@ -220,16 +227,23 @@ export class QueueClient {
     }
   }
 
+  #expect (id: string): Promise<Subresponse> {
+    let resolve: Pending['resolve']
+    const answer = new Promise<Subresponse>(settle => { resolve = settle })
+    this.#pending.set(id, { answer, resolve: resolve! })
+    return answer
+  }
+
   #fail (id: string, error: FastifyError, outcome: IncompleteOutcome): boolean {
     return this.#settle(id, failedSubresponse(error, outcome))
   }
 
   /** Gives an answer, unless there was one. */
   #settle (id: string, subresponse: Subresponse): boolean {
-    const resolve = this.#pending.get(id)
-    if (resolve === undefined) return false
+    const pending = this.#pending.get(id)
+    if (pending === undefined) return false
     this.#pending.delete(id)
-    resolve(subresponse)
+    pending.resolve(subresponse)
     return true
   }
 }

@@ -11,9 +11,11 @@ export const queueChecks = {
  * Checks the options of one end of a queue.
  * @throws InvalidOptionError
  */
-export function checkQueueOptions (options: object, checks: Readonly<Record<string, Check>>): void {
+export function checkQueueOptions (
+  options: object, checks: Readonly<Record<string, Check>>, needed: readonly string[]
+): void {
   checkOptions(options, checks)
-  for (const name of ['connection', 'queue']) {
+  for (const name of needed) {
     if (!Object.hasOwn(options, name)) throw invalidOption(name, checks[name]![0], undefined)
   }
 }

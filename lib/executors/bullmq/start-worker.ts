@@ -70,7 +70,7 @@ const retryPause = 250
  * @throws InvalidOptionError, what the app throws, or what keeps Redis from being reached
  */
 export async function startWorker (options: StartWorkerOptions): Promise<BatchWorker> {
-  checkQueueOptions(options, checks)
+  checkQueueOptions(options, checks, ['app', 'connection', 'queue'])
   const { connection, queue, prefix = 'bull', concurrency = 1, lockDuration = 10_000, metrics } = options
   const { gracePeriod = 30_000, dispatch = 'inject' } = options
   const app = await createApp(sourceOf(options))

@@ -121,5 +121,4 @@ t.test('a client that goes while Redis is away has its items taken back afterwar
   await startHere(t, { connection, arguments: [{ ledger: file }] })
   await until(async () => (await leftovers(look)).length === 0)
   t.strictSame(read(), ['boot'])
-
 })
