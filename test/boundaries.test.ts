@@ -91,8 +91,9 @@ const table: Record<string, readonly string[]> = {
   'executors/bullmq/message.ts': ['subrequest.ts', 'subresponse.ts'],
   'executors/bullmq/queue-options.ts': ['option-checks.ts'],
   'executors/bullmq/scripts.ts': [],
+  'executors/bullmq/answers.ts': ['executors/bullmq/message.ts', 'subresponse.ts'],
   'executors/bullmq/client.ts': [
-    'errors.ts', 'executor.ts', 'executors/bullmq/connection.ts', 'executors/bullmq/keys.ts',
+    'errors.ts', 'executor.ts', 'executors/bullmq/answers.ts', 'executors/bullmq/connection.ts', 'executors/bullmq/keys.ts',
     'executors/bullmq/message.ts', 'executors/bullmq/scripts.ts', 'subrequest.ts', 'subresponse.ts'
   ],
   'executors/bullmq/deliveries.ts': [

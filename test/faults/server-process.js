@@ -43,8 +43,8 @@ export function kill (pid) {
 }
 
 /** Starts the server. */
-export async function startServer (ledger) {
-  const server = fork(new URL('server.js', import.meta.url), [ledger.file])
+export async function startServer (ledger, program = 'server.js', values = [ledger.file]) {
+  const server = fork(new URL(program, import.meta.url), values)
   const [{ port }] = await once(server, 'message')
   const exited = once(server, 'exit')
   let hasExited = false

@@ -6,10 +6,11 @@ import type { Redis } from 'ioredis'
 import { QueueLostError, QueueTimeoutError, QueueUnavailableError } from '../../errors.ts'
 import type { ExecutionContext } from '../../executor.ts'
 import type { Subrequest } from '../../subrequest.ts'
-import { failedSubresponse, type IncompleteOutcome, type Subresponse } from '../../subresponse.ts'
+import type { Subresponse } from '../../subresponse.ts'
+import { Answers } from './answers.ts'
 import { logOutages, openConnection, type QueueConnection } from './connection.ts'
 import { keysOf, taskId, type Keys } from './keys.ts'
-import { readAnswer, writeTask } from './message.ts'
+import { writeTask } from './message.ts'
 import { abortTask, grace, storeTask, withdrawTask } from './scripts.ts'
 
 export interface ClientSettings {
@@ -26,34 +27,23 @@ export interface ClientSettings {
 // RFC 9110 section 9.2.2: to run them twice has the effect of running them once.
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 
-// How many answers are read at once: each may have megabytes.
-const answersAtOnce = 8
-
 // Milliseconds between two looks for answers whose announcement got lost with a connection.
 const lookInterval = 1000
 
 // Milliseconds before a command that failed is sent again.
 const retryPause = 100
 
-/** A subrequest that is not answered yet. */
-interface Pending {
-  readonly answer: Promise<Subresponse>
-  readonly resolve: (subresponse: Subresponse) => void
-}
-
 /** The way of one API process to the queue, and of the answers back. */
 export class QueueClient {
   readonly #settings: ClientSettings
   readonly #id = randomBytes(8).toString('hex')
   readonly #keys: Keys
-  readonly #pending = new Map<string, Pending>()
   readonly #commands: Redis
   readonly #subscriber: Redis
+  readonly #answers: Answers
   #queue: Queue | undefined
   #count = 0
   #looking: NodeJS.Timeout | undefined
-  #reading = Promise.resolve()
-  #nextReading: Promise<void> | undefined
   #closed = false
 
   constructor (settings: ClientSettings, log: FastifyBaseLogger) {
@@ -64,6 +54,7 @@ export class QueueClient {
     this.#commands = openConnection(settings.connection, options)
     this.#subscriber = openConnection(settings.connection, {})
     for (const redis of [this.#commands, this.#subscriber]) logOutages(redis, log)
+    this.#answers = new Answers(this.#commands, this.#keys.answers(this.#id))
   }
 
   /**
@@ -80,8 +71,8 @@ export class QueueClient {
       // Not the error itself, which has the arguments of a command.
       throw new QueueUnavailableError({ cause: new Error((error as Error).message) })
     }
-    this.#subscriber.on('message', () => { this.#read() })
-    this.#looking = setInterval(() => { if (this.#pending.size > 0) this.#read() }, lookInterval)
+    this.#subscriber.on('message', () => { this.#answers.read() })
+    this.#looking = setInterval(() => { if (this.#answers.size > 0) this.#answers.read() }, lookInterval)
     this.#queue = new Queue(queue, { connection: this.#commands, prefix, streams: { events: { maxLen: 0 } } })
     // Those of the connection, which are logged.
     this.#queue.on('error', () => {})
@@ -92,18 +83,18 @@ export class QueueClient {
   async execute (subrequest: Subrequest, context: ExecutionContext): Promise<Subresponse> {
     const id = taskId(this.#id, ++this.#count)
     const left = Math.max(subrequest.batch.deadline - Date.now(), 1)
-    const answer = this.#expect(id)
+    const answer = this.#answers.expect(id)
     context.onAbort(reason => {
-      if (this.#fail(id, reason as FastifyError, 'unknown')) this.#abort(id, left)
+      if (this.#answers.fail(id, reason as FastifyError, 'unknown')) this.#abort(id, left)
     })
     context.queued = true
     try {
       await this.#store(id, subrequest, context.maxResponseBytes, left)
     } catch {
       // Perhaps it is stored, or will be. It is not in the queue: nobody looks for it.
-      this.#fail(id, new QueueUnavailableError(), 'not_started')
+      this.#answers.fail(id, new QueueUnavailableError(), 'not_started')
     }
-    if (!this.#pending.has(id)) return answer
+    if (!this.#answers.isExpected(id)) return answer
     context.queued = false
 
     const patience = Math.floor(left - Math.min(left / 5, 500))
@@ -121,7 +112,7 @@ export class QueueClient {
 
   /** Waits for what runs, each until its deadline, and disconnects. */
   async close (): Promise<void> {
-    await Promise.all([...this.#pending.values()].map(({ answer }) => answer))
+    await this.#answers.idle()
     this.#closed = true
     clearInterval(this.#looking)
     try {
@@ -147,14 +138,14 @@ export class QueueClient {
 
   /** Answers with an error what no worker has taken, and sees to it that none will. */
   async #withdraw (id: string, error: FastifyError, left: number): Promise<void> {
-    const wanted = () => this.#pending.has(id)
+    const wanted = () => this.#answers.isExpected(id)
     const state = await this.#insist(() => withdrawTask(this.#commands, this.#keys.task(id)), left, wanted)
     if (state === 'withdrawn') {
-      this.#fail(id, error, 'not_started')
+      this.#answers.fail(id, error, 'not_started')
     } else if (state === 'gone') {
       // It was answered, and the answer is there by now, or all of it was lost.
-      await this.#read()
-      this.#fail(id, new QueueLostError(), 'unknown')
+      await this.#answers.read()
+      this.#answers.fail(id, new QueueLostError(), 'unknown')
     } else {
       return
     }
@@ -192,58 +183,5 @@ export class QueueClient {
     } finally {
       clearTimeout(timer!)
     }
-  }
-
-  /** Reads the answers that are there by now. Calls at the same time share one reading that starts after them. */
-  #read (): Promise<void> {
-    this.#nextReading ??= this.#reading.then(() => {
-      this.#reading = this.#nextReading!
-      this.#nextReading = undefined
-      return this.#readAnswers()
-    })
-    return this.#nextReading
-  }
-
-  async #readAnswers (): Promise<void> {
-    const key = this.#keys.answers(this.#id)
-    try {
-      let messages: Buffer[]
-      do {
-        messages = await this.#commands.lrangeBuffer(key, 0, answersAtOnce - 1)
-        for (const message of messages) this.#take(message)
-        if (messages.length > 0) await this.#commands.ltrim(key, messages.length, -1)
-      } while (messages.length === answersAtOnce)
-    } catch {
-      // Redis is away: there is another look.
-    }
-  }
-
-  #take (message: Buffer): void {
-    try {
-      const { id, subresponse } = readAnswer(message)
-      this.#settle(id, subresponse)
-    } catch {
-      // No worker of ours wrote it.
-    }
-  }
-
-  #expect (id: string): Promise<Subresponse> {
-    let resolve: Pending['resolve']
-    const answer = new Promise<Subresponse>(settle => { resolve = settle })
-    this.#pending.set(id, { answer, resolve: resolve! })
-    return answer
-  }
-
-  #fail (id: string, error: FastifyError, outcome: IncompleteOutcome): boolean {
-    return this.#settle(id, failedSubresponse(error, outcome))
-  }
-
-  /** Gives an answer, unless there was one. */
-  #settle (id: string, subresponse: Subresponse): boolean {
-    const pending = this.#pending.get(id)
-    if (pending === undefined) return false
-    this.#pending.delete(id)
-    pending.resolve(subresponse)
-    return true
   }
 }

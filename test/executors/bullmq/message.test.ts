@@ -7,7 +7,9 @@ import { readAnswer, readTask, writeAnswer, writeTask } from '../../../lib/execu
 const text = fc.string({ unit: 'binary' })
 const bytes = fc.uint8Array({ maxLength: 100 }).map(bytes => Buffer.from(bytes))
 const headers = fc.dictionary(text, text, { noNullPrototype: true })
-const certificate = fc.record({ subject: fc.dictionary(text, text, { noNullPrototype: true }), raw: bytes, pubkey: bytes }, { noNullPrototype: true, requiredKeys: ['subject'] })
+const certificate = fc.record({
+  subject: fc.dictionary(text, text, { noNullPrototype: true }), raw: bytes, pubkey: bytes
+}, { noNullPrototype: true, requiredKeys: ['subject'] })
 const connection = fc.record({
   remoteAddress: fc.ipV6(), remotePort: fc.nat(65_535), encrypted: fc.constant(true), peerCertificate: certificate
 }, { noNullPrototype: true, requiredKeys: [] })

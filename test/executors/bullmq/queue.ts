@@ -74,6 +74,8 @@ export async function startProcess (t: Teardown, options: WorkerOptions & { appO
 /** A connection for looking into Redis. */
 export function lookInto (t: Teardown, connection: RedisAddress): Redis {
   const redis = new Redis(connection)
+  // In some tests it goes away.
+  redis.on('error', () => {})
   t.teardown(() => { redis.disconnect() })
   return redis
 }
