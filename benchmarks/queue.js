@@ -24,7 +24,8 @@ async function measure ({ rounds, seconds }, request, connections, figure) {
       const fleet = await Promise.all(Array.from({ length: workers }, () => start('queue-worker.js', String(redis.port))))
       const server = await start('queue-server.js', executor, String(redis.port))
       const times = []
-      const run = autocannon({ url: `http://127.0.0.1:${server.message.port}/batch`, ...request, connections, duration: seconds })
+      const url = `http://127.0.0.1:${server.message.port}/batch`
+      const run = autocannon({ url, ...request, connections, duration: seconds })
       run.on('response', (client, status, length, time) => { times.push(time) })
       const { '2xx': answered, duration } = await run
       if (round >= 0) results[index].push(figure({ answered, duration, times }))
@@ -42,7 +43,8 @@ const post = items => ({
 /** Handlers that compute for 20 ms, in batches of 8 over 4 connections. @returns rows of a table */
 export async function queueComputing ({ rounds, seconds }) {
   const request = post(Array(8).fill({ method: 'GET', url: '/compute' }))
-  const results = await measure({ rounds, seconds: seconds * 2 }, request, 4, ({ answered, duration }) => answered * 8 / duration)
+  const rate = ({ answered, duration }) => answered * 8 / duration
+  const results = await measure({ rounds, seconds: seconds * 2 }, request, 4, rate)
   return results.map((runs, index) => ({
     executor: targets[index].name,
     'subrequests/s': median(runs, rate => rate).toFixed(1),

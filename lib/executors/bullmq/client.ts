@@ -41,18 +41,18 @@ export class QueueClient {
   readonly #commands: Redis
   readonly #subscriber: Redis
   readonly #answers: Answers
+  readonly #closing = new AbortController()
   #queue: Queue | undefined
   #count = 0
   #looking: NodeJS.Timeout | undefined
-  #closed = false
 
   constructor (settings: ClientSettings, log: FastifyBaseLogger) {
     this.#settings = settings
     this.#keys = keysOf(settings.prefix, settings.queue)
     // What fails, fails at once: nothing may be sent later that was answered meanwhile.
     const options = { enableOfflineQueue: false, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0 }
-    this.#commands = openConnection(settings.connection, options)
-    this.#subscriber = openConnection(settings.connection, {})
+    this.#commands = openConnection(settings.connection, this.#closing.signal, options)
+    this.#subscriber = openConnection(settings.connection, this.#closing.signal, {})
     for (const redis of [this.#commands, this.#subscriber]) logOutages(redis, log)
     this.#answers = new Answers(this.#commands, this.#keys.answers(this.#id))
   }
@@ -113,10 +113,10 @@ export class QueueClient {
   /** Waits for what runs, each until its deadline, and disconnects. */
   async close (): Promise<void> {
     await this.#answers.idle()
-    this.#closed = true
+    this.#closing.abort()
     clearInterval(this.#looking)
     try {
-      await this.#commands.del(this.#keys.answers(this.#id))
+      await this.#inTime(this.#commands.del(this.#keys.answers(this.#id)))
     } catch {
       // Redis is away, and forgets it by itself.
     }
@@ -163,7 +163,7 @@ export class QueueClient {
     send: () => Promise<Result>, milliseconds: number, wanted = () => true
   ): Promise<Result | undefined> {
     const end = performance.now() + milliseconds + grace
-    while (wanted() && !this.#closed && performance.now() < end) {
+    while (wanted() && !this.#closing.signal.aborted && performance.now() < end) {
       try {
         // However long it takes: one that was sent twice would not know what the first one did.
         return await send()

@@ -8,11 +8,14 @@ export type QueueConnection = RedisOptions | Redis
 const firstPause = 50
 const longestPause = 1000
 
-/** Makes a connection that comes back whenever Redis does. It begins with `connect()`. */
-export function openConnection (connection: QueueConnection, options: RedisOptions): Redis {
+/**
+ * Makes a connection that comes back whenever Redis does, until `closing` aborts. So do those that are made from it.
+ * It begins with `connect()`.
+ */
+export function openConnection (connection: QueueConnection, closing: AbortSignal, options: RedisOptions): Redis {
   const own: RedisOptions = {
     lazyConnect: true,
-    retryStrategy: attempts => Math.min(attempts * firstPause, longestPause),
+    retryStrategy: attempts => closing.aborted ? null : Math.min(attempts * firstPause, longestPause),
     ...options
   }
   return 'duplicate' in connection ? connection.duplicate(own) : new Redis({ ...connection, ...own })

@@ -75,8 +75,9 @@ export async function startWorker (options: StartWorkerOptions): Promise<BatchWo
   const { gracePeriod = 30_000, dispatch = 'inject' } = options
   const app = await createApp(sourceOf(options))
   const id = randomBytes(8).toString('hex')
-  const commands = openConnection(connection, { maxRetriesPerRequest: null })
-  const subscriber = openConnection(connection, { maxRetriesPerRequest: null })
+  const closing = new AbortController()
+  const [commands, subscriber] = Array.from({ length: 2 }, () =>
+    openConnection(connection, closing.signal, { maxRetriesPerRequest: null })) as [Redis, Redis]
   const keys = keysOf(prefix, queue)
   for (const redis of [commands, subscriber]) logOutages(redis, app.log)
 
@@ -111,6 +112,7 @@ export async function startWorker (options: StartWorkerOptions): Promise<BatchWo
     // BullMQ can end in peace only while Redis is there.
     await Promise.race([isReady(commands).then(() => worker.close()), late])
     clearTimeout(timer!)
+    closing.abort()
     worker.close(true)
     for (const redis of [commands, subscriber]) redis.disconnect()
     await app.close()

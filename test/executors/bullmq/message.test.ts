@@ -13,7 +13,9 @@ const certificate = fc.record({
 const connection = fc.record({
   remoteAddress: fc.ipV6(), remotePort: fc.nat(65_535), encrypted: fc.constant(true), peerCertificate: certificate
 }, { noNullPrototype: true, requiredKeys: [] })
-const batch = fc.record({ requestId: text, index: fc.nat(), size: fc.nat(), id: text, deadline: fc.nat() }, { noNullPrototype: true })
+const batch = fc.record({
+  requestId: text, index: fc.nat(), size: fc.nat(), id: text, deadline: fc.nat()
+}, { noNullPrototype: true })
 const subrequest = fc.record({
   method: text, url: text, headers, body: fc.option(bytes, { nil: undefined }), connection, batch, route: text
 }, { noNullPrototype: true })

@@ -106,9 +106,9 @@ if (connection !== undefined) {
 
   t.test('a module, a path and a client of ioredis do as well', async t => {
     const redis = lookInto(t, connection)
-    const own = { connection: redis, queue: 'module' }
+    const own = { connection: redis, queue: 'module', prefix: '{own}' }
     const api = buildApi(t, own)
-    await startHere(t, { ...own, app: 'test/executors/process-pool/app.ts', exportName: 'named', arguments: ['given'] })
+    await startHere(t, { ...own, app: 'test/executors/process-pool/app.ts', exportName: 'named', arguments: ['given'], metrics: { maxDataPoints: 5 } })
     t.match(await answers(api, '/named'), [{ status_code: 200, body: 'given' }])
   })
 
