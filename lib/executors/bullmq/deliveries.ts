@@ -59,23 +59,28 @@ export class Deliveries {
     }))
   }
 
-  async #run ({ message, left }: ClaimedTask, signal: AbortSignal): Promise<Subresponse | undefined> {
-    let timer: NodeJS.Timeout | undefined
+  async #run (task: ClaimedTask, signal: AbortSignal): Promise<Subresponse | undefined> {
+    if (signal.aborted) return undefined
     try {
-      if (signal.aborted) return undefined
-      const { subrequest, maxResponseBytes } = readTask(message)
-      const execution = new Execution(this.#host.app, maxResponseBytes)
-      const abort = () => { execution.abort(new Error('aborted')) }
-      signal.addEventListener('abort', abort, { once: true })
-      // If the API process cannot say so any more.
-      timer = setTimeout(abort, left + grace)
-      // By the clock of this machine.
-      const batch = { ...subrequest.batch, deadline: Date.now() + left }
-      return await this.#host.run({ ...subrequest, batch }, execution)
+      return await this.#dispatch(task, signal)
     } catch (cause) {
       const error = new ExecutorFailedError('bullmq', { cause })
       this.#host.app.log.error(error)
       return failedSubresponse(error, 'unknown')
+    }
+  }
+
+  async #dispatch ({ message, left }: ClaimedTask, signal: AbortSignal): Promise<Subresponse | undefined> {
+    const { subrequest, maxResponseBytes } = readTask(message)
+    const execution = new Execution(this.#host.app, maxResponseBytes)
+    const abort = () => { execution.abort(new Error('aborted')) }
+    signal.addEventListener('abort', abort, { once: true })
+    // If the API process cannot say so any more.
+    const timer = setTimeout(abort, left + grace)
+    // By the clock of this machine.
+    const batch = { ...subrequest.batch, deadline: Date.now() + left }
+    try {
+      return await this.#host.run({ ...subrequest, batch }, execution)
     } finally {
       clearTimeout(timer)
     }

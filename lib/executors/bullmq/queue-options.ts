@@ -1,11 +1,19 @@
+import type { RedisOptions } from 'ioredis'
 import { checkOptions, invalidOption, type Check } from '../../option-checks.ts'
 
 /** The options that both ends of a queue have. */
 export const queueChecks = {
-  connection: ['options of ioredis or a client of it', value => typeof value === 'object' && value !== null],
+  connection: ['options of ioredis or a client of it, without keyPrefix', isConnection],
   queue: ['a name without colons', value => typeof value === 'string' && /^[^:]+$/.test(value)],
   prefix: ['a string', value => typeof value === 'string']
 } as const satisfies Record<string, Check>
+
+/** BullMQ has a prefix of its own. */
+function isConnection (value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const { keyPrefix } = 'options' in value ? value.options as RedisOptions : value as RedisOptions
+  return keyPrefix === undefined || keyPrefix === ''
+}
 
 /**
  * Checks the options of one end of a queue.

@@ -164,6 +164,18 @@ if (connection !== undefined) {
     t.equal(await claimTask(redis, 'claimed', 'worker', 'two'), 'spent')
   })
 
+  t.test('a connection that is closed does not come back', async t => {
+    const { openConnection } = await import('../../../lib/executors/bullmq/connection.ts')
+    const closing = new AbortController()
+    const redis = openConnection(connection, closing.signal, {})
+    await redis.connect()
+    const ended = once(redis, 'end')
+    closing.abort()
+    await lookInto(t, connection).client('KILL', 'ID', await redis.client('ID'))
+    await ended
+    t.equal(redis.status, 'end')
+  })
+
   t.test('an app that is none keeps the worker from starting', async t => {
     await t.rejects(startWorker({ app: (() => ({})) as never, connection, queue: 'none' }), /the factory gave no Fastify instance/)
     const app = () => {

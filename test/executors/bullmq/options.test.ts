@@ -1,4 +1,5 @@
 import Fastify from 'fastify'
+import { Redis } from 'ioredis'
 import t from 'tap'
 import { bullmq, startWorker, type BullmqOptions } from '../../../lib/bullmq.ts'
 import batch from '../../../lib/index.ts'
@@ -31,6 +32,13 @@ for (const [name, value] of Object.entries({
     await t.rejects(startWorker(wrong), { code: 'FST_BATCH_INVALID_OPTION', message: new RegExp(`"${name}"`) })
   })
 }
+
+t.test('a keyPrefix is refused, as BullMQ has a prefix of its own', async t => {
+  const client = new Redis({ keyPrefix: 'own:', lazyConnect: true })
+  for (const connection of [{ keyPrefix: 'own:' }, client]) {
+    t.throws(() => bullmq({ ...needed, connection }), { code: 'FST_BATCH_INVALID_OPTION', message: /"connection".*keyPrefix/ })
+  }
+})
 
 t.test('what both need is missed', async t => {
   for (const name of ['connection', 'queue']) {
