@@ -45,6 +45,10 @@ export default async function build (options: AppOptions = {}): Promise<FastifyI
     while (performance.now() < end);
     return process.pid
   })
+  app.get('/later', async () => {
+    await new Promise(resolve => { setTimeout(resolve, 300) })
+    return 'late'
+  })
   app.all('/forever', () => { while (true); })
   app.get<{ Querystring: { name: string } }>('/wait', ({ signal, query: { name } }) => {
     waiting.push(`${name} waits`)
@@ -64,8 +68,11 @@ export default async function build (options: AppOptions = {}): Promise<FastifyI
   app.get('/disconnect', () => { process.disconnect() })
   app.get('/disconnect-and-spin', () => {
     process.disconnect()
-    const end = performance.now() + 3000
-    while (performance.now() < end);
+    setImmediate(() => {
+      note('disconnected')
+      const end = performance.now() + 3000
+      while (performance.now() < end);
+    })
   })
   app.get('/throw-late', () => { setImmediate(() => { throw new Error('late') }) })
   app.get('/out-of-memory', () => {
