@@ -1,6 +1,6 @@
 // The package as npm would publish it, and the example as a new user starts it.
 import { execFile, spawn } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -56,6 +56,20 @@ t.test('an installed package works with its declared dependencies, by import and
     const { stdout } = await run(process.execPath, [`--input-type=${type}`, '-e', code!], { cwd: project, env })
     t.equal(stdout, '200 true function\n', type!)
   }
+})
+
+t.test('the process pool of an installed package works', async t => {
+  const build = 'export default () => { const app = Fastify(); app.get("/", async () => process.ppid); return app }'
+  writeFileSync(join(project, 'app.mjs'), `import Fastify from 'fastify'; ${build}`)
+  writeFileSync(join(project, 'server.mjs'), `
+    import Fastify from 'fastify'
+    import batch, { processPool } from '${name}'
+    const app = Fastify()
+    app.register(batch, { executor: processPool({ app: 'app.mjs', workers: 1 }) })
+    const response = await app.inject({ method: 'POST', url: '/batch', payload: { batch: [{ method: 'get', url: '/' }] } })
+    console.log(response.json().batch[0].body === String(process.pid))
+    await app.close()`)
+  t.equal((await run(process.execPath, ['server.mjs'], { cwd: project, env })).stdout, 'true\n')
 })
 
 t.test('npm start answers the batches of the README, and stays up', async t => {

@@ -100,9 +100,13 @@ t.test('an app closes although Redis is away, and so does a worker', { skip }, a
   const redis = await startServer(t)
   const connection = redis.address
   const api = buildApi(t, { connection })
-  const worker = await startHere(t, { connection, gracePeriod: 100 })
-  t.match(await answers(api, '/pid'), [{ status_code: 200 }])
+  const lines: string[] = []
+  const logger = { stream: { write (line: string) { lines.push(line) } } }
+  const app = () => Fastify({ logger }).get('/', async () => 'works')
+  const worker = await startHere(t, { connection, gracePeriod: 100, app })
+  t.match(await answers(api, '/'), [{ status_code: 200 }])
   await redis.stop()
+  await until(() => lines.some(line => line.includes('was lost')))
   await api.close()
   await worker.close()
 })
