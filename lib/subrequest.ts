@@ -1,6 +1,6 @@
 import { InvalidMethodError, InvalidUrlError } from './errors.ts'
 import { excerpt } from './excerpt.ts'
-import type { Connection, Parent } from './parent.ts'
+import type { Connection, Origin, Parent } from './parent.ts'
 import { encodeBody } from './subrequest/body.ts'
 import { setItemHeaders, type HeaderPolicy, type Headers } from './subrequest/headers.ts'
 import { refuseUrl } from './subrequest/url.ts'
@@ -34,6 +34,8 @@ export interface Subrequest {
   readonly body: Uint8Array | undefined
   /** The connection of the batch request, which is this one's too. */
   readonly connection: Connection
+  /** What the batch request was sent to, and with it this one. */
+  readonly origin: Origin
   readonly batch: BatchContext
   /** The batch route that it came through: the guard knows by it what may be batched. */
   readonly route: string
@@ -54,7 +56,7 @@ export interface SubrequestRules {
  * @throws InvalidMethodError, InvalidUrlError, InvalidHeaderError, ProtectedHeaderError, InvalidBodyError
  */
 export function buildSubrequest (item: BatchItem, index: number, parent: Parent, rules: SubrequestRules): Subrequest {
-  const { requestId, size, route, connection } = parent
+  const { requestId, size, route, connection, origin } = parent
   const method = item.method.toUpperCase()
   if (!rules.methods.has(method)) {
     throw new InvalidMethodError(`batch/${index}/method`, `"${excerpt(item.method)}" is not supported`)
@@ -71,7 +73,7 @@ export function buildSubrequest (item: BatchItem, index: number, parent: Parent,
   // Handlers see the context, and must not be able to change which item this is.
   const { id } = item
   const batch = Object.freeze(id === undefined ? { requestId, index, size } : { requestId, index, size, id })
-  return { method, url: item.url, headers, body, connection, batch, route }
+  return { method, url: item.url, headers, body, connection, origin, batch, route }
 }
 
 /** Gives a subrequest whose handlers find the transaction at `request.batch.transaction`. */
