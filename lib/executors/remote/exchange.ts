@@ -52,6 +52,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#head = this.#http2 && reason === ''
       ? { status, reason: STATUS_CODES[status] ?? '', headers: readHeaders(raw, 'utf8') }
       : { status, reason, headers: readHeaders(raw, 'latin1') }
+    // It has no body, whatever `content-length` says (RFC 9110 section 15.4.5). undici (7.30) would wait for one.
+    if (status === 304) this.onResponseEnd()
   }
 
   onResponseData (controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -68,16 +70,16 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#settle({ subresponse: { ...this.#head!, body: Buffer.concat(this.#chunks) } })
   }
 
-  onResponseError (_controller: unknown, cause: Error & { code?: string }): void {
+  onResponseError (_controller: unknown, cause: Error): void {
     if (this.#controller === undefined) this.#settle({ unsent: cause })
     else if (this.#tooLarge !== undefined) this.#settle({ error: this.#tooLarge })
-    else if (notHttp.test(cause.code ?? '')) this.#settle({ error: new InvalidResponseError({ cause }) })
+    else if (notHttp.has(cause.name)) this.#settle({ error: new InvalidResponseError({ cause }) })
     else this.#settle({ error: new ConnectionResetError({ cause }) })
   }
 }
 
-// What undici says of answers that it could not read.
-const notHttp = /^(HPE_|UND_ERR_HEADERS_OVERFLOW|UND_ERR_RES)/
+// What undici calls answers that it could not read.
+const notHttp = new Set(['HTTPParserError', 'HeadersOverflowError', 'ResponseContentLengthMismatchError'])
 
 function readHeaders (raw: readonly Buffer[], encoding: 'latin1' | 'utf8'): Subresponse['headers'] {
   // Without a prototype, or headers of its names would be found before they are there.
