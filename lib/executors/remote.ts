@@ -53,6 +53,9 @@ export interface RemoteOptions {
   secret?: string
 }
 
+// How many requests share a connection of HTTP/2.
+const maxStreams = 100
+
 const origins: Check = ['the origin of a server, or an array of such', value => {
   const given = [value].flat()
   return given.length > 0 && given.every(isOrigin)
@@ -80,10 +83,12 @@ export function remote (options: RemoteOptions): Executor {
   const { connections = 32, http2 = false, keepAliveTimeout, connect, retries = 2 } = options
   const given = [options.upstream].flat() as Array<string | URL>
   const upstreams = [...new Set(given.map(upstream => new URL(upstream).origin))]
-  const limit = options.limit ?? connections * upstreams.length * (http2 ? 100 : 1)
+  const limit = options.limit ?? connections * upstreams.length * (http2 ? maxStreams : 1)
   const pool = new BalancedPool(upstreams, {
     connections,
     allowH2: http2,
+    // Over HTTP/1.1, what is sent to a connection waits for the answer before it.
+    pipelining: http2 ? maxStreams : 1,
     keepAliveTimeout,
     connect,
     // Deadlines are kept outside.

@@ -25,7 +25,14 @@ export function buildRequest (subrequest: Subrequest, settings: RequestSettings)
   }
   Object.assign(headers, forwardedHeaders(subrequest, settings.forwarded))
   headers[markerHeader] = secret === undefined ? unsignedMarker : signMarker(subrequest, secret)
-  return { method: method as Dispatcher.HttpMethod, path: url, headers, body: body(subrequest, settings) }
+  return {
+    method: method as Dispatcher.HttpMethod,
+    path: url,
+    headers,
+    body: body(subrequest, settings),
+    // Else it would have a connection for itself. That undici could send it again is seen to in `exchange.ts`.
+    idempotent: settings.http2 || undefined
+  }
 }
 
 // The methods whose bodies undici (7.30) sends over HTTP/2 with their length.
