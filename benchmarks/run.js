@@ -3,13 +3,25 @@
 import os from 'node:os'
 import { bareLoop } from './bare-loop.js'
 import { comparison } from './comparison.js'
+import { fairness } from './fairness.js'
 import { flatCost } from './flat-cost.js'
 import { overhead } from './overhead.js'
+import { pageLoad } from './page-load.js'
 import { planning } from './planning.js'
 import { computing, roundTrip } from './process-pool.js'
+import { streaming } from './streaming.js'
 
 const benchmarks = {
-  overhead, comparison, 'flat-cost': flatCost, 'bare-loop': bareLoop, planning, computing, 'round-trip': roundTrip
+  overhead,
+  comparison,
+  'flat-cost': flatCost,
+  'bare-loop': bareLoop,
+  planning,
+  streaming,
+  'page-load': pageLoad,
+  fairness,
+  computing,
+  'round-trip': roundTrip
 }
 const names = process.env.NAMES?.split(',') ?? Object.keys(benchmarks)
 const settings = { rounds: Number(process.env.ROUNDS ?? 7), seconds: Number(process.env.SECONDS ?? 2) }

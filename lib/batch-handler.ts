@@ -1,22 +1,25 @@
 import { performance } from 'node:perf_hooks'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { admit } from './admission.ts'
+import { Admission } from './admission.ts'
 import { channels } from './diagnostics.ts'
 import { refuse } from './dispatch/guard.ts'
 import { isInsideSubrequest } from './dispatch/identity.ts'
 import { ClientGoneError, ClosingError, NestedBatchError, NoTransactionsError, OverloadedError } from './errors.ts'
 import { isMarked } from './marker.ts'
 import type { ResolvedOptions } from './options.ts'
-import type { Outcome } from './outcome.ts'
+import { OutcomeList, type OutcomeSink } from './outcome-sink.ts'
 import { readConnection, readParent, type Connection } from './parent.ts'
 import { planBatch, type Plan, type PlanRules } from './plan.ts'
+import { prefersLines } from './reply/accept.ts'
+import type { BatchAnswer } from './reply/answer.ts'
 import { writeSeconds } from './reply/item.ts'
-import { writeBatch } from './reply/json.ts'
+import { JsonAnswer } from './reply/json.ts'
+import { NdjsonAnswer } from './reply/ndjson.ts'
 import { collectCookies } from './reply/set-cookie.ts'
 import { startRun, type Run } from './run.ts'
 import type { SharedExecutor } from './shared-executor.ts'
 import { runInTransaction } from './transaction.ts'
-import type { BatchBody } from './wire/schema.ts'
+import type { BatchBody, BatchSummary } from './wire/schema.ts'
 
 /** What the handler of a batch route works with. */
 export interface BatchHandlerSettings {
@@ -49,13 +52,27 @@ interface Arrival {
   run?: Run
 }
 
+/** A batch on its way through the handler. */
+interface Batch {
+  readonly plan: Plan
+  readonly request: FastifyRequest
+  readonly arrival: Arrival
+  readonly answer: BatchAnswer
+  /** By `performance.now()`. */
+  readonly started: number
+  /** How long it may take, in milliseconds. */
+  readonly timeout: number
+}
+
 /** Makes the handler that takes a batch through all stages, from its body to its answer. */
 export function createBatchHandler (settings: BatchHandlerSettings): BatchHandler {
   const { root, route, options, executor, rules } = settings
+  const admission = Admission.of(root)
   // Not a Set: its outgrown tables, once they are old, hold what was in them until the next full collection.
   const runs: Run[] = []
   const parentSettings = { route, https: options.https, headerPolicy: rules.headerPolicy }
-  const itemSettings = { ...options, exposeCookies: options.setCookie === 'expose' }
+  const { setCookie } = options
+  const itemSettings = { ...options, exposeCookies: setCookie === 'expose', forwardCookies: setCookie === 'forward' }
   const runSettings = { ...itemSettings, app: root, executor, maxBodyBytes: settings.bodyLimit }
   let closing = false
 
@@ -63,6 +80,8 @@ export function createBatchHandler (settings: BatchHandlerSettings): BatchHandle
 
   function onRequest (request: FastifyRequest, reply: FastifyReply, done: () => void): void {
     reply.header('cache-control', 'no-store')
+    // What it is answered with depends on it (RFC 9110 section 12.5.5). Hooks before may have more to say.
+    reply.header('vary', [reply.getHeader('vary') ?? [], 'accept'].flat().join(', '))
     if (isNested(request)) return refuse(reply, new NestedBatchError())
 
     const arrival: Arrival = { connection: readConnection(request.raw.socket), gone: false }
@@ -85,54 +104,76 @@ export function createBatchHandler (settings: BatchHandlerSettings): BatchHandle
     const plan = planBatch(body, parent, rules)
     if (plan.atomic && options.transaction === undefined) throw new NoTransactionsError()
 
-    const release = admit(root, size, options.maxInFlight)
+    const timeout = Math.min(options.batchTimeout, body.timeout_ms ?? Infinity)
+    // To end a transaction has a deadline of its own.
+    const latest = started + timeout + (plan.atomic ? options.subrequestTimeout : 0)
+    const release = admission.admit(size, options.maxInFlight, started, latest)
     if (release === undefined) {
-      reply.header('retry-after', '1')
+      reply.header('retry-after', admission.retryAfter(size, options.maxInFlight, started))
       throw new OverloadedError(options.maxInFlight)
     }
-    try {
-      const { requestId } = parent
-      const outcomes = channels.batch.hasSubscribers
-        ? await channels.batch.tracePromise(() => run(plan, request, arrival), { requestId, route, size })
-        : await run(plan, request, arrival)
-      return answer(reply, plan, outcomes, started)
-    } finally {
-      release()
+    const answer = prefersLines(request.headers)
+      ? new NdjsonAnswer(plan.atomic, itemSettings)
+      : new JsonAnswer(size, plan.atomic, itemSettings)
+    const batch: Batch = { plan, request, arrival, answer, started, timeout }
+    const ended = channels.batch.hasSubscribers
+      ? channels.batch.tracePromise(() => run(batch), { requestId: parent.requestId, route, size })
+      : run(batch)
+    ended.finally(() => { release(performance.now()) })
+    await answer.begun
+    return send(reply, answer)
+  }
+
+  /** Runs a batch and delivers its outcomes to the answer. Never rejects. */
+  async function run (batch: Batch): Promise<BatchSummary> {
+    const { plan, request, answer, started, timeout } = batch
+    if (plan.atomic) {
+      // What an item did counts when all are committed, and not before.
+      const outcomes = await runInTransaction({
+        adapter: options.transaction!,
+        request,
+        items: plan.items,
+        beginTimeout: Math.min(timeout, options.subrequestTimeout),
+        endTimeout: options.subrequestTimeout,
+        async run (transaction) {
+          const list = new OutcomeList(plan.items.length)
+          await runItems(batch, list, transaction)
+          return list.outcomes
+        }
+      })
+      for (const outcome of outcomes) answer.deliver(outcome)
+    } else {
+      await runItems(batch, answer)
     }
+    return answer.finish(performance.now() - started)
   }
 
-  function run (plan: Plan, request: FastifyRequest, arrival: Arrival): Promise<Outcome[]> {
-    if (!plan.atomic) return runItems(plan, arrival)
-    return runInTransaction({
-      adapter: options.transaction!,
-      request,
-      items: plan.items,
-      timeout: options.subrequestTimeout,
-      run: transaction => runItems(plan, arrival, transaction)
-    })
-  }
-
-  async function runItems (plan: Plan, arrival: Arrival, transaction?: unknown): Promise<Outcome[]> {
+  async function runItems (batch: Batch, sink: OutcomeSink, transaction?: unknown): Promise<void> {
+    const { plan, arrival, started, timeout } = batch
     const refusal = arrival.gone ? new ClientGoneError() : closing ? new ClosingError() : undefined
-    const run = startRun(plan, runSettings, { refusal, transaction })
+    const run = startRun(plan, runSettings, { sink, deadline: started + timeout, timeout, refusal, transaction })
     arrival.run = run
     runs.push(run)
-    const outcomes = await run.outcomes
+    await run.ended
     arrival.run = undefined
     runs.splice(runs.indexOf(run), 1)
-    return outcomes
   }
 
-  function answer (reply: FastifyReply, plan: Plan, outcomes: readonly Outcome[], started: number): FastifyReply {
-    const text = writeBatch(outcomes, plan.atomic, itemSettings)
-    reply.code(options.responseStatus).type('application/json; charset=utf-8')
-    const cookies = options.setCookie === 'forward' ? collectCookies(outcomes) : []
+  function send (reply: FastifyReply, answer: BatchAnswer): FastifyReply {
+    const { payload, outcomes, duration } = answer.send()
+    reply.code(options.responseStatus).headers(answer.headers)
+    const cookies = itemSettings.forwardCookies ? collectCookies(outcomes) : []
     if (cookies.length > 0) reply.header('set-cookie', cookies)
     // A connection that is kept alive would hold the close of the server back. HTTP/2 knows no such header.
-    if (closing && reply.request.raw.httpVersionMajor === 1) reply.header('connection', 'close')
+    const { raw } = reply.request
+    if (raw.httpVersionMajor === 1) {
+      if (closing) reply.header('connection', 'close')
+      // What inject has for a socket knows no such method.
+      else if (duration === undefined) reply.raw.once('finish', () => { if (closing) raw.socket.destroySoon?.() })
+    }
     const { durationHeader } = options
-    if (durationHeader !== false) reply.header(durationHeader, writeSeconds(performance.now() - started))
-    return reply.send(text)
+    if (durationHeader !== false && duration !== undefined) reply.header(durationHeader, writeSeconds(duration))
+    return reply.send(payload)
   }
 
   function close (): void {

@@ -1,40 +1,8 @@
+import type { Answers } from './answers.ts'
 import { InvalidBindingError, MissingValueError } from './errors.ts'
 import { parseBody, valueAt, type Binding } from './plan/bindings.ts'
 import { nameOf, type PlannedItem } from './plan/item.ts'
-import { isJson, isShownHeader, type Subresponse } from './subresponse.ts'
 import type { BatchItem } from './wire/schema.ts'
-
-/** What bindings see of an answer: what the client will see of it, with its body parsed. */
-interface Answer {
-  readonly status_code: number
-  readonly headers: Readonly<Record<string, unknown>>
-  readonly body: unknown
-}
-
-export interface AnswersSettings {
-  /** Whether answers show `set-cookie`. */
-  readonly exposeCookies: boolean
-}
-
-/** The answers of a batch as bindings see them. Each is read once, however many bindings take from it. */
-export class Answers {
-  readonly #settings: AnswersSettings
-  readonly #answers = new Map<Subresponse, Answer>()
-
-  constructor (settings: AnswersSettings) {
-    this.#settings = settings
-  }
-
-  /** Gives the value that a path leads to, or `undefined`. */
-  valueAt (subresponse: Subresponse, path: readonly string[]): unknown {
-    let answer = this.#answers.get(subresponse)
-    if (answer === undefined) {
-      answer = readAnswer(subresponse, this.#settings)
-      this.#answers.set(subresponse, answer)
-    }
-    return valueAt(answer, path)
-  }
-}
 
 /**
  * Fills in the bindings of an item.
@@ -44,7 +12,6 @@ export class Answers {
 export function fillBindings (
   { item, index, bindings, dependencies }: PlannedItem,
   answers: Answers,
-  answerOf: (item: PlannedItem) => Subresponse,
   maxBodyBytes: number
 ): BatchItem {
   const sources = new Map<string | number, PlannedItem>()
@@ -55,7 +22,7 @@ export function fillBindings (
   for (const binding of bindings) {
     const { place, source, target, resource } = binding
     const from = sources.get(binding.from)!
-    const value = valueOf(binding, path => answers.valueAt(answerOf(from), path))
+    const value = valueOf(binding, path => answers.valueAt(from, path))
     if (value === undefined) throw new MissingValueError(place, [nameOf(from), ...source].join('/'))
     if (value === resource?.id) continue
     if (target.part === 'body') inBody.push({ place, path: target.path, value, resource })
@@ -72,27 +39,6 @@ function valueOf ({ source, resource }: Binding, valueAt: (path: readonly string
   // What is answered may be about something else, as the job that will create the resource (202).
   const value = valueAt(['body', 'data', 'type']) === resource.type ? valueAt(source) : undefined
   return value ?? resource.id
-}
-
-function readAnswer (subresponse: Subresponse, { exposeCookies }: AnswersSettings): Answer {
-  const { status, headers } = subresponse
-  const shown = Object.entries(headers).filter(([name]) => isShownHeader(name, exposeCookies))
-  return { status_code: status, headers: Object.fromEntries(shown), body: readBody(subresponse) }
-}
-
-function readBody (subresponse: Subresponse): unknown {
-  let text
-  try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(subresponse.body)
-  } catch {
-    return undefined
-  }
-  if (!isJson(subresponse)) return text
-  try {
-    return JSON.parse(text)
-  } catch {
-    return text
-  }
 }
 
 /** A number, a boolean or a string, as the text that stands for it in a url or a header. */

@@ -32,12 +32,20 @@ export interface BatchOptions {
   responseBody?: 'string' | 'json'
   /** How long a subrequest may take from its start, in milliseconds. Default 25 000. */
   subrequestTimeout?: number
-  /** How long a batch may take, in milliseconds. Default 50 000. */
+  /** How long a batch may take, in milliseconds. Its `timeout_ms` can only shorten it. Default 50 000. */
   batchTimeout?: number
   /** The largest body of one answer, in bytes. Default 8 MiB. */
   maxResponseBytes?: number
-  /** The largest sum of all bodies of a batch's answers, in bytes, at most 64 MiB. Default 32 MiB. */
+  /**
+   * The largest sum of all bodies of a batch's answers, in bytes, at most 64 MiB; of a streamed batch, of those that
+   * the client has not taken yet. Default 32 MiB.
+   */
   maxBatchResponseBytes?: number
+  /**
+   * Whether GET and HEAD items that ask for the same, with the same headers, run once and share the answer, unless an
+   * item stands between them that may change something. Default `false`.
+   */
+  dedupe?: boolean
   /** How many items of all batches of the app may be unanswered at a time. Default 1000. */
   maxInFlight?: number
   /**
@@ -95,6 +103,7 @@ const checks: Readonly<Record<keyof BatchOptions, Check>> = {
   batchTimeout: milliseconds,
   maxResponseBytes: positiveInteger,
   maxBatchResponseBytes: [`an integer from 1 to ${maxAnswerBytes}`, value => isInteger(value, 1, maxAnswerBytes)],
+  dedupe: trueOrFalse,
   maxInFlight: positiveInteger,
   setCookie: oneOf('forward', 'expose', 'drop'),
   jsonApi: trueOrFalse,
@@ -132,6 +141,7 @@ export function resolveOptions (options: BatchOptions): ResolvedOptions {
     batchTimeout: options.batchTimeout ?? 50_000,
     maxResponseBytes: options.maxResponseBytes ?? 8 * 2 ** 20,
     maxBatchResponseBytes: options.maxBatchResponseBytes ?? 32 * 2 ** 20,
+    dedupe: options.dedupe ?? false,
     maxInFlight: options.maxInFlight ?? 1000,
     setCookie: options.setCookie ?? 'forward',
     jsonApi: options.jsonApi ?? false,

@@ -1,14 +1,14 @@
 import type { FastifyError } from 'fastify'
 import { InvalidStatusError, ResponseTooLargeError } from './errors.ts'
 import type { PlannedItem } from './plan/item.ts'
-import type { Subrequest } from './subrequest.ts'
+import type { UnstartedSubrequest } from './subrequest.ts'
 import { failedSubresponse, type Subresponse } from './subresponse.ts'
 
 /** How one item ended. */
 export interface Outcome {
   readonly planned: PlannedItem
   /** What ran, or would have. `undefined` if values for it were still missing. */
-  readonly subrequest: Subrequest | undefined
+  readonly subrequest: UnstartedSubrequest | undefined
   readonly subresponse: Subresponse
   /** Milliseconds from its start, 0 if it was not started. */
   readonly duration: number

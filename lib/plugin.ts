@@ -6,13 +6,20 @@ import { guardApp } from './dispatch/guard.ts'
 import { resolveOptions, type BatchOptions, type ResolvedOptions } from './options.ts'
 import { shareExecutor } from './shared-executor.ts'
 import { headerPolicy } from './subrequest/headers.ts'
-import { batchBody, batchResponse } from './wire/schema.ts'
+import { batchBody, batchLine, batchResponse } from './wire/schema.ts'
 import { compileBatchBody, refuseMediaType } from './wire/validate.ts'
+
+/** The answer to a batch, by its media type. @fastify/swagger leaves the schemas of media types as they are. */
+const { examples: [example], ...responseJson } = batchResponse
+const responseSchema = {
+  description: 'One answer for each item',
+  content: { 'application/json': { schema: responseJson, example }, 'application/x-ndjson': { schema: batchLine } }
+}
 
 /** Adds a batch route to an app. It can be registered any number of times, in any context. */
 const fastifyBatch: FastifyPluginAsync<BatchOptions> = async (instance, given) => {
   const options = resolveOptions(given)
-  const { maxRequests, defaultContentType, jsonApi } = options
+  const { maxRequests, defaultContentType, jsonApi, dedupe } = options
   const { onRequest = [], constraints, handlerTimeout, schema, ...route } = options.route
   const protectedHeaders = [...options.protectedHeaders, ...options.executor.protectedHeaders ?? []]
   const root = rootOf(instance)
@@ -30,6 +37,7 @@ const fastifyBatch: FastifyPluginAsync<BatchOptions> = async (instance, given) =
       headerPolicy: headerPolicy(protectedHeaders, options.inheritHeaders),
       defaultContentType,
       jsonApi,
+      dedupe,
       methods,
       requestIdHeader: instance.initialConfig.requestIdHeader as string | false
     }
@@ -64,7 +72,7 @@ const fastifyBatch: FastifyPluginAsync<BatchOptions> = async (instance, given) =
       summary: 'Several requests in one',
       ...schema,
       body: batchBody(maxRequests),
-      response: { [options.responseStatus]: batchResponse, ...schema?.response as object }
+      response: { [options.responseStatus]: responseSchema, ...schema?.response as object }
     },
     validatorCompiler: compileWith(compileBatchBody(maxRequests), instance),
     // The answer is sent as text. This keeps the compiler of the app away from a schema that may be foreign to it.

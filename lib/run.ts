@@ -1,30 +1,31 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { FastifyError, FastifyInstance } from 'fastify'
-import { Answers, fillBindings } from './bind.ts'
+import { Answers } from './answers.ts'
+import { fillBindings } from './bind.ts'
+import { watchDeadlines } from './deadlines.ts'
 import { channels } from './diagnostics.ts'
 import {
   BatchTimeoutError, DependencyFailedError, ExecutorFailedError, ResponseTooLargeError, StoppedError,
   SubrequestTimeoutError
 } from './errors.ts'
 import { Execution } from './execution.ts'
+import type { OutcomeSink } from './outcome-sink.ts'
 import { checkSubresponse, notStarted, type Outcome } from './outcome.ts'
 import type { Plan } from './plan.ts'
 import { nameOf, type PlannedItem } from './plan/item.ts'
 import { Schedule } from './schedule.ts'
-import type { Release, SharedExecutor, TakeTurn } from './shared-executor.ts'
-import { inTransaction, type Subrequest } from './subrequest.ts'
+import type { Release, SharedExecutor } from './shared-executor.ts'
+import { begin, type Subrequest } from './subrequest.ts'
 import { failedSubresponse, type Subresponse } from './subresponse.ts'
-
-// How long one batch may start subrequests before all others get a turn, in milliseconds.
-const turn = 1
+import { Turns } from './turns.ts'
 
 export interface RunSettings {
   readonly app: FastifyInstance
   readonly executor: SharedExecutor
-  /** Milliseconds, as the next one. */
+  /** Milliseconds. */
   readonly subrequestTimeout: number
-  readonly batchTimeout: number
   readonly maxResponseBytes: number
+  /** How many bytes of answers the sink may hold. */
   readonly maxBatchResponseBytes: number
   /** The largest body that a binding may make, in bytes. */
   readonly maxBodyBytes: number
@@ -32,16 +33,23 @@ export interface RunSettings {
   readonly exposeCookies: boolean
 }
 
-/** With a `refusal` nothing is started, and all is answered with it. A `transaction` is handed to all handlers. */
 export interface RunStart {
+  /** Gets one outcome for each item, as soon as it is known. */
+  readonly sink: OutcomeSink
+  /** When the batch is out of time, by `performance.now()`. */
+  readonly deadline: number
+  /** How many milliseconds it had, for messages. */
+  readonly timeout: number
+  /** With it nothing is started, and all is answered with it. */
   readonly refusal?: FastifyError
+  /** Handed to all handlers. */
   readonly transaction?: unknown
 }
 
 /** A batch on its way. */
 export interface Run {
-  /** One outcome for each item, in the order of the items. Never rejects. */
-  readonly outcomes: Promise<Outcome[]>
+  /** Resolves when the sink has all outcomes. Never rejects. */
+  readonly ended: Promise<void>
   /** Starts nothing further; what runs may finish. What was not started is answered with `error`. */
   drain (error: FastifyError): void
   /** Starts nothing further and aborts what runs. Both are answered with `error`, at once. */
@@ -58,27 +66,35 @@ interface Running {
 }
 
 /** Runs a plan: the lowest index first, as many at once as the executor allows, each until its deadline. */
-export function startRun (plan: Plan, settings: RunSettings, { refusal, transaction }: RunStart = {}): Run {
-  const { app, subrequestTimeout, batchTimeout, executor: { executor, takeTurn } } = settings
-  const perBatch = plan.atomic ? 1 : executor.perBatch
+export function startRun (plan: Plan, settings: RunSettings, { sink, ...given }: RunStart): Run {
+  const { app, subrequestTimeout, executor: { executor, takeTurn } } = settings
+  const { deadline, timeout, refusal, transaction } = given
   const schedule = new Schedule(plan.items)
-  const outcomes = new Array<Outcome>(plan.items.length)
   const answers = new Answers(settings)
+  const waits = (item: PlannedItem) => schedule.waits(item)
   const running = new Set<Running>()
-  const begin = performance.now()
   // What starts, starts where another one ended, even of another batch: the asynchronous context must be this batch's.
   const scope = new AsyncResource('Batch', { requireManualDestroy: true })
-  // One timer for all: what starts first is also out of time first.
-  let timer = setTimeout(onTimer, Math.min(subrequestTimeout, batchTimeout))
-  let bytesLeft = settings.maxBatchResponseBytes
-  let due = 0
-  let turnEnd = 0
-  let waiting = false
-  let finish: (outcomes: Outcome[]) => void
+  const turns = new Turns({
+    perBatch: plan.atomic ? 1 : executor.perBatch,
+    takeTurn,
+    ready: () => sink.full ? 0 : schedule.ready,
+    running: () => running.size,
+    startNext
+  })
+  const unwatch = watchDeadlines({
+    running,
+    subrequestTimeout,
+    deadline,
+    onSubrequestTimeout: item => { abandon(item, new SubrequestTimeoutError(subrequestTimeout)) },
+    onBatchTimeout: () => { stop(new BatchTimeoutError(timeout)) }
+  })
+  let finish: () => void
 
   return {
-    outcomes: new Promise(resolve => {
+    ended: new Promise(resolve => {
       finish = resolve
+      sink.onRoom = advance
       if (refusal === undefined) advance()
       else drain(refusal)
     }),
@@ -88,66 +104,32 @@ export function startRun (plan: Plan, settings: RunSettings, { refusal, transact
 
   /** Lets start what may start now. Called again whenever that may have changed. */
   function advance (): void {
-    while (!waiting && due < schedule.ready && running.size + due < perBatch) {
-      if (takeTurn === undefined) startSoon()
-      else waitForTurn(takeTurn)
-    }
-    if (!isFinished()) return
-    clearTimeout(timer)
-    finish(outcomes)
+    turns.advance()
+    if (schedule.size > 0 || running.size > 0) return
+    unwatch()
+    finish()
   }
 
-  function isFinished (): boolean {
-    return schedule.size === 0 && running.size === 0
+  function startNext (release: Release | undefined): void {
+    // Since the turn was taken, all may have been answered without having been started, or the client have fallen back.
+    const planned = sink.full ? undefined : schedule.take()
+    if (planned === undefined) release?.()
+    else scope.runInAsyncScope(planned.original === undefined ? start : repeat, undefined, planned, release)
   }
 
-  function waitForTurn (takeTurn: TakeTurn): void {
-    let atOnce = true
-    waiting = true
-    takeTurn(release => {
-      waiting = false
-      startSoon(release)
-      if (!atOnce) advance()
-    })
-    atOnce = false
-  }
-
-  /**
-   * Subrequests that run at the same time start in turns of the event loop of their own, as requests from sockets do:
-   * what the hooks of one do before they first wait for something is done before the next one starts. One that starts
-   * when nothing else runs may do so in the turn of the one before, for as long as a turn may take.
-   */
-  function startSoon (release?: Release): void {
-    if (running.size + due === 0 && performance.now() < turnEnd) return startNext(release)
-    due++
-    setImmediate(() => {
-      due--
-      turnEnd = performance.now() + turn
-      startNext(release)
-    })
-  }
-
-  function startNext (release?: Release): void {
-    const planned = schedule.take()
-    // All may have been answered meanwhile, without having been started.
-    if (planned === undefined) return release?.()
-    const end = turnEnd
-    // No subrequest starts from inside the start of another.
-    turnEnd = 0
-    scope.runInAsyncScope(start, undefined, planned, release)
-    turnEnd = end
-  }
-
-  function start (planned: PlannedItem, release?: Release): void {
+  function start (planned: PlannedItem, release: Release | undefined): void {
+    const started = performance.now()
     let subrequest: Subrequest
     try {
-      subrequest = prepare(planned)
+      subrequest = prepare(planned, started)
     } catch (error) {
       release?.()
       return settle(notStarted(planned, error as FastifyError))
+    } finally {
+      answers.release(planned)
     }
-    const execution = new Execution(app, Math.min(settings.maxResponseBytes, bytesLeft))
-    const item: Running = { planned, subrequest, execution, started: performance.now(), release }
+    const execution = new Execution(app, Math.min(settings.maxResponseBytes, bytesLeft()))
+    const item: Running = { planned, subrequest, execution, started, release }
     running.add(item)
 
     if (!channels.subrequest.hasSubscribers) {
@@ -161,11 +143,19 @@ export function startRun (plan: Plan, settings: RunSettings, { refusal, transact
     }), { requestId, index, method, url })
   }
 
-  function prepare (planned: PlannedItem): Subrequest {
-    const answerOf = ({ index }: PlannedItem) => outcomes[index]!.subresponse
-    const fill = () => fillBindings(planned, answers, answerOf, settings.maxBodyBytes)
+  /** Answers an item with the answer to the one that asked for the same. */
+  function repeat (planned: PlannedItem, release: Release | undefined): void {
+    const outcome = answers.outcomeOf(planned.original!)
+    answers.release(planned)
+    release?.()
+    const subresponse = fit(outcome.subresponse)
+    settle({ ...outcome, planned, subrequest: planned.subrequest, subresponse, abandoned: false })
+  }
+
+  function prepare (planned: PlannedItem, started: number): Subrequest {
+    const fill = () => fillBindings(planned, answers, settings.maxBodyBytes)
     const subrequest = planned.subrequest ?? plan.build(fill(), planned.index)
-    return transaction === undefined ? subrequest : inTransaction(subrequest, transaction)
+    return begin(subrequest, Math.min(subrequestTimeout, deadline - started), transaction)
   }
 
   async function execute (item: Running): Promise<void> {
@@ -185,20 +175,28 @@ export function startRun (plan: Plan, settings: RunSettings, { refusal, transact
     // Answered before, when it was out of time: one answer is all that an item gets.
     if (!running.delete(item)) return
     item.release?.()
-    if (subresponse.outcome === undefined) {
-      if (subresponse.body.byteLength <= bytesLeft) bytesLeft -= subresponse.body.byteLength
-      else subresponse = failedSubresponse(new ResponseTooLargeError(bytesLeft), 'unknown')
-    }
     const { planned, subrequest } = item
-    const outcome = { planned, subrequest, subresponse, duration: performance.now() - item.started, abandoned }
+    const duration = performance.now() - item.started
+    const outcome = { planned, subrequest, subresponse: fit(subresponse), duration, abandoned }
     item.answered?.(outcome)
     settle(outcome)
   }
 
-  /** Keeps an outcome, and lets go on, or not, what depends on it. */
+  function bytesLeft (): number {
+    return Math.max(settings.maxBatchResponseBytes - sink.heldBytes, 0)
+  }
+
+  /** Gives the answer, or if there is no room for it what is to be said instead. */
+  function fit (subresponse: Subresponse): Subresponse {
+    if (subresponse.outcome !== undefined || subresponse.body.byteLength <= bytesLeft()) return subresponse
+    return failedSubresponse(new ResponseTooLargeError(bytesLeft()), 'unknown')
+  }
+
+  /** Hands an outcome on, and lets go on, or not, what depends on it. */
   function settle (outcome: Outcome): void {
     const { planned, subresponse: { status } } = outcome
-    outcomes[planned.index] = outcome
+    answers.keep(outcome, waits)
+    sink.deliver(outcome)
     if (status < 400) schedule.succeed(planned)
     else if (plan.stopOnError) skip(schedule.clear(), new StoppedError(planned.index, status))
     else skipDependents(outcome)
@@ -214,7 +212,12 @@ export function startRun (plan: Plan, settings: RunSettings, { refusal, transact
   }
 
   function skip (items: PlannedItem[], error: FastifyError): Outcome[] {
-    return items.map(planned => (outcomes[planned.index] = notStarted(planned, error)))
+    return items.map(planned => {
+      const outcome = notStarted(planned, error)
+      answers.release(planned)
+      sink.deliver(outcome)
+      return outcome
+    })
   }
 
   function abandon (item: Running, error: FastifyError): void {
@@ -230,21 +233,5 @@ export function startRun (plan: Plan, settings: RunSettings, { refusal, transact
   function stop (error: FastifyError): void {
     drain(error)
     for (const item of running) abandon(item, error)
-  }
-
-  function onTimer (): void {
-    const now = performance.now()
-    const deadline = begin + batchTimeout
-    if (now >= deadline) return stop(new BatchTimeoutError(batchTimeout))
-    let nextEnd = now + subrequestTimeout
-    for (const item of running) {
-      const end = item.started + subrequestTimeout
-      if (end > now) {
-        nextEnd = end
-        break
-      }
-      abandon(item, new SubrequestTimeoutError(subrequestTimeout))
-    }
-    if (!isFinished()) timer = setTimeout(onTimer, Math.min(nextEnd, deadline) - now)
   }
 }

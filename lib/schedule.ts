@@ -1,7 +1,7 @@
 import TinyQueue from 'tinyqueue'
 import type { PlannedItem } from './plan/item.ts'
 
-/** Which items of a batch may start: the lowest index first, each after what it depends on. */
+/** Which items of a batch may start: the lowest index first, each after what it depends on, or shares the answer of. */
 export class Schedule {
   readonly #ready: TinyQueue<PlannedItem>
   /** Items that wait, and for how many others. */
@@ -10,8 +10,9 @@ export class Schedule {
   constructor (items: readonly PlannedItem[]) {
     const ready: PlannedItem[] = []
     for (const item of items) {
-      if (item.dependencies.length === 0) ready.push(item)
-      else this.#waiting.set(item, item.dependencies.length)
+      const others = item.dependencies.length + (item.original === undefined ? 0 : 1)
+      if (others === 0) ready.push(item)
+      else this.#waiting.set(item, others)
     }
     this.#ready = new TinyQueue(ready, (a, b) => a.index - b.index)
   }
@@ -26,27 +27,25 @@ export class Schedule {
     return this.#ready.length + this.#waiting.size
   }
 
+  /** Whether an item waits for others. */
+  waits (item: PlannedItem): boolean {
+    return this.#waiting.has(item)
+  }
+
   /** Takes the first item that may start. */
   take (): PlannedItem | undefined {
     return this.#ready.pop()
   }
 
   /** Says that an item succeeded: what waited for it alone may start. */
-  succeed ({ dependents }: PlannedItem): void {
-    for (const dependent of dependents) {
-      const left = this.#waiting.get(dependent)
-      if (left === undefined) continue
-      if (left > 1) {
-        this.#waiting.set(dependent, left - 1)
-      } else {
-        this.#waiting.delete(dependent)
-        this.#ready.push(dependent)
-      }
-    }
+  succeed ({ dependents, duplicates }: PlannedItem): void {
+    this.#free(dependents)
+    this.#free(duplicates)
   }
 
-  /** Says that an item failed, and takes what waited for it. */
-  fail ({ dependents }: PlannedItem): PlannedItem[] {
+  /** Says that an item failed, and takes what waited for its success. Its duplicates fail as it did. */
+  fail ({ dependents, duplicates }: PlannedItem): PlannedItem[] {
+    this.#free(duplicates)
     return dependents.filter(dependent => this.#waiting.delete(dependent))
   }
 
@@ -56,5 +55,18 @@ export class Schedule {
     this.#ready.data.length = this.#ready.length = 0
     this.#waiting.clear()
     return left
+  }
+
+  #free (items: readonly PlannedItem[]): void {
+    for (const item of items) {
+      const left = this.#waiting.get(item)
+      if (left === undefined) continue
+      if (left > 1) {
+        this.#waiting.set(item, left - 1)
+      } else {
+        this.#waiting.delete(item)
+        this.#ready.push(item)
+      }
+    }
   }
 }

@@ -17,6 +17,11 @@ export interface BatchContext {
   /** The `id` of the item, if it has one. */
   readonly id?: string
   /**
+   * When this subrequest will be given up, in milliseconds since 1970 as of `Date.now()`: the sooner of the end of its
+   * own time and that of the batch. To be passed on to what the handler calls.
+   */
+  readonly deadline: number
+  /**
    * What the `transaction` adapter of the batch route gave for this batch. Only in atomic batches.
    * It is not enumerable: neither logs nor copies have it.
    */
@@ -41,6 +46,11 @@ export interface Subrequest {
   readonly route: string
 }
 
+/** A subrequest of which it is not known when it will start. */
+export interface UnstartedSubrequest extends Omit<Subrequest, 'batch'> {
+  readonly batch: Omit<BatchContext, 'deadline' | 'transaction'>
+}
+
 /** What is the same for all subrequests of a batch route. */
 export interface SubrequestRules {
   readonly headerPolicy: HeaderPolicy
@@ -55,7 +65,9 @@ export interface SubrequestRules {
  * Turns an item into a subrequest, or throws the first reason why it cannot be one.
  * @throws InvalidMethodError, InvalidUrlError, InvalidHeaderError, ProtectedHeaderError, InvalidBodyError
  */
-export function buildSubrequest (item: BatchItem, index: number, parent: Parent, rules: SubrequestRules): Subrequest {
+export function buildSubrequest (
+  item: BatchItem, index: number, parent: Parent, rules: SubrequestRules
+): UnstartedSubrequest {
   const { requestId, size, route, connection, origin } = parent
   const method = item.method.toUpperCase()
   if (!rules.methods.has(method)) {
@@ -70,14 +82,21 @@ export function buildSubrequest (item: BatchItem, index: number, parent: Parent,
   if (body !== undefined) headers['content-type'] ??= rules.defaultContentType
   if (rules.requestIdHeader !== false) headers[rules.requestIdHeader] = `${requestId}.${index}`
 
-  // Handlers see the context, and must not be able to change which item this is.
   const { id } = item
-  const batch = Object.freeze(id === undefined ? { requestId, index, size } : { requestId, index, size, id })
+  const batch = id === undefined ? { requestId, index, size } : { requestId, index, size, id }
   return { method, url: item.url, headers, body, connection, origin, batch, route }
 }
 
-/** Gives a subrequest whose handlers find the transaction at `request.batch.transaction`. */
-export function inTransaction (subrequest: Subrequest, transaction: unknown): Subrequest {
-  const batch = Object.freeze(Object.defineProperty({ ...subrequest.batch }, 'transaction', { value: transaction }))
-  return { ...subrequest, batch }
+/**
+ * Gives a subrequest as it is handed to an executor, whose handlers find at `request.batch` how long they have, from
+ * `milliseconds` that are left, and the transaction of an atomic batch.
+ */
+export function begin (subrequest: UnstartedSubrequest, milliseconds: number, transaction: unknown): Subrequest {
+  const { method, url, headers, body, connection, origin, route } = subrequest
+  const { requestId, index, size, id } = subrequest.batch
+  const deadline = Math.floor(Date.now() + milliseconds)
+  // Written out, as every item pays for it.
+  const batch = id === undefined ? { requestId, index, size, deadline } : { requestId, index, size, id, deadline }
+  if (transaction !== undefined) Object.defineProperty(batch, 'transaction', { value: transaction })
+  return { method, url, headers, body, connection, origin, batch: Object.freeze(batch), route }
 }

@@ -25,18 +25,21 @@ export interface AtomicRun {
   readonly adapter: TransactionAdapter
   readonly request: FastifyRequest
   readonly items: readonly PlannedItem[]
-  /** How long each of `begin`, `commit` and `rollback` may take, in milliseconds. */
-  readonly timeout: number
+  /** How long `begin` may take, in milliseconds. */
+  readonly beginTimeout: number
+  /** How long `commit` or `rollback` may take. */
+  readonly endTimeout: number
   /** Runs the items with the transaction. */
   run (transaction: unknown): Promise<Outcome[]>
 }
 
 /** Runs a batch in a transaction. It ends as its items say, and their outcomes say how it ended. Never rejects. */
-export async function runInTransaction ({ adapter, request, items, timeout, run }: AtomicRun): Promise<Outcome[]> {
+export async function runInTransaction (atomicRun: AtomicRun): Promise<Outcome[]> {
+  const { adapter, request, items, beginTimeout, endTimeout, run } = atomicRun
   const beginning = start(() => adapter.begin(request))
   let transaction: unknown
   try {
-    transaction = await within(timeout, beginning)
+    transaction = await within(beginTimeout, beginning)
   } catch (cause) {
     // Nobody else will end it, should it begin after all.
     beginning.then(endLate, () => {})
@@ -48,7 +51,7 @@ export async function runInTransaction ({ adapter, request, items, timeout, run 
 
   async function commit (): Promise<Outcome[]> {
     try {
-      await within(timeout, start(() => adapter.commit(transaction)))
+      await within(endTimeout, start(() => adapter.commit(transaction)))
       return outcomes
     } catch (cause) {
       return overrule(outcomes, logged(new CommitFailedError({ cause })), 'unknown')
@@ -57,7 +60,7 @@ export async function runInTransaction ({ adapter, request, items, timeout, run 
 
   async function rollback (): Promise<Outcome[]> {
     try {
-      await within(timeout, start(() => adapter.rollback(transaction)))
+      await within(endTimeout, start(() => adapter.rollback(transaction)))
       return overrule(outcomes, new RolledBackError(), 'rolled_back')
     } catch (cause) {
       return overrule(outcomes, logged(new RollbackFailedError({ cause })), 'unknown')

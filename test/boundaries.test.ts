@@ -27,20 +27,26 @@ const table: Record<string, readonly string[]> = {
   'plan/item.ts': ['parent.ts', 'plan/bindings.ts', 'subrequest.ts', 'wire/schema.ts'],
   'plan/json-api.ts': ['excerpt.ts', 'plan/bindings.ts', 'plan/item.ts', 'wire/schema.ts'],
   'plan/dependencies.ts': ['errors.ts', 'plan/item.ts'],
+  'plan/duplicates.ts': ['plan/item.ts', 'subrequest.ts'],
   'plan.ts': [
-    'parent.ts', 'plan/dependencies.ts', 'plan/item.ts', 'plan/json-api.ts', 'subrequest.ts', 'wire/schema.ts'
+    'parent.ts', 'plan/dependencies.ts', 'plan/duplicates.ts', 'plan/item.ts', 'plan/json-api.ts', 'subrequest.ts', 'wire/schema.ts'
   ],
   'subresponse.ts': [],
   'outcome.ts': ['errors.ts', 'plan/item.ts', 'subrequest.ts', 'subresponse.ts'],
   'marker.ts': ['subrequest.ts', 'subrequest/headers.ts'],
+  'outcome-sink.ts': ['outcome.ts'],
   'executor.ts': ['subrequest.ts', 'subresponse.ts'],
   'execution.ts': ['executor.ts'],
   'shared-executor.ts': ['executor.ts'],
   'schedule.ts': ['plan/item.ts'],
-  'bind.ts': ['errors.ts', 'plan/bindings.ts', 'plan/item.ts', 'subresponse.ts', 'wire/schema.ts'],
+  'turns.ts': ['shared-executor.ts'],
+  'deadlines.ts': [],
+  'answers.ts': ['outcome.ts', 'plan/bindings.ts', 'plan/item.ts', 'subresponse.ts'],
+  'bind.ts': ['answers.ts', 'errors.ts', 'plan/bindings.ts', 'plan/item.ts', 'wire/schema.ts'],
   'run.ts': [
-    'bind.ts', 'diagnostics.ts', 'errors.ts', 'execution.ts', 'outcome.ts', 'plan.ts', 'plan/item.ts', 'schedule.ts',
-    'shared-executor.ts', 'subrequest.ts', 'subresponse.ts'
+    'answers.ts', 'bind.ts', 'deadlines.ts', 'diagnostics.ts', 'errors.ts', 'execution.ts', 'outcome-sink.ts',
+    'outcome.ts', 'plan.ts', 'plan/item.ts', 'schedule.ts', 'shared-executor.ts', 'subrequest.ts', 'subresponse.ts',
+    'turns.ts'
   ],
   'transaction.ts': ['errors.ts', 'outcome.ts', 'plan/item.ts', 'subresponse.ts'],
   'dispatch/identity.ts': ['subrequest.ts'],
@@ -90,7 +96,10 @@ const table: Record<string, readonly string[]> = {
   'remote.ts': ['executors/remote.ts'],
   'reply/item.ts': ['outcome.ts', 'subresponse.ts'],
   'reply/summary.ts': ['errors.ts', 'outcome.ts', 'wire/schema.ts'],
-  'reply/json.ts': ['outcome.ts', 'reply/item.ts', 'reply/summary.ts'],
+  'reply/accept.ts': [],
+  'reply/answer.ts': ['outcome-sink.ts', 'outcome.ts', 'wire/schema.ts'],
+  'reply/json.ts': ['outcome-sink.ts', 'reply/answer.ts', 'reply/item.ts', 'reply/summary.ts', 'wire/schema.ts'],
+  'reply/ndjson.ts': ['outcome.ts', 'reply/answer.ts', 'reply/item.ts', 'reply/summary.ts', 'wire/schema.ts'],
   'reply/set-cookie.ts': ['outcome.ts'],
   'admission.ts': [],
 
@@ -101,8 +110,8 @@ const table: Record<string, readonly string[]> = {
   ],
   'batch-handler.ts': [
     'admission.ts', 'diagnostics.ts', 'dispatch/guard.ts', 'dispatch/identity.ts', 'errors.ts', 'marker.ts', 'options.ts',
-    'outcome.ts', 'parent.ts', 'plan.ts', 'reply/item.ts', 'reply/json.ts', 'reply/set-cookie.ts', 'run.ts',
-    'shared-executor.ts', 'transaction.ts', 'wire/schema.ts'
+    'outcome-sink.ts', 'parent.ts', 'plan.ts', 'reply/accept.ts', 'reply/answer.ts', 'reply/item.ts', 'reply/json.ts',
+    'reply/ndjson.ts', 'reply/set-cookie.ts', 'run.ts', 'shared-executor.ts', 'transaction.ts', 'wire/schema.ts'
   ],
   'plugin.ts': [
     'batch-handler.ts', 'dispatch/guard.ts', 'options.ts', 'shared-executor.ts', 'subrequest/headers.ts',

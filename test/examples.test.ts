@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
-import { blocks, loadApp } from './fixtures/examples.ts'
+import { blocks, loadApp, moduleUrl } from './fixtures/examples.ts'
 import { listen, request, sendBatch, type Teardown } from './helper.ts'
 
 /** Runs the app of an example. */
@@ -50,6 +50,32 @@ t.test('the example of docs/options.md registers', async t => {
   const [example] = blocks('docs/options.md', 'js')
   const app = await listen(await run(t, example!))
   t.equal((await request(app, { method: 'POST', path: '/v1/batch' })).status, 400)
+})
+
+t.test('the server and the client of docs/streaming.md understand each other, as it shows', async t => {
+  const [server, client] = blocks('docs/streaming.md', 'js') as [string, string]
+  const app = await listen(await run(t, server))
+  const { sendBatch } = await import(moduleUrl(client))
+  const curl = blocks('docs/streaming.md', 'sh').find(block => block.startsWith('curl'))!
+  const body = JSON.parse(/-d '(.*)'/s.exec(curl)![1]!)
+  const { port } = app.server.address() as AddressInfo
+  const lines: any[] = []
+  const answers = sendBatch(`http://127.0.0.1:${port}/batch`, body)
+  for (let next = await answers.next(); ; next = await answers.next()) {
+    lines.push(next.value)
+    if (next.done) break
+  }
+  const summary = lines.pop()
+  const shown = blocks('docs/streaming.md', 'http')[0]!.trim().split('\n').slice(-4).map(line => JSON.parse(line))
+  t.strictSame(summary, shown.pop().summary)
+  t.strictSame(withoutDurations({ batch: lines }), withoutDurations({ batch: shown }))
+
+  await t.rejects(sendBatch(`http://127.0.0.1:${port}/batch`, {}).next(), /FST_BATCH_INVALID_BATCH/)
+  const cut = sendBatch(`http://127.0.0.1:${port}/batch`, body)
+  t.match(await cut.next(), { value: { id: 'me' } })
+  t.match(await cut.next(), { value: { index: 2 } })
+  app.server.closeAllConnections()
+  await t.rejects(cut.next(), 'a connection that is cut is an error')
 })
 
 function withoutDurations ({ batch }: { batch: Array<{ headers: Record<string, unknown> }> }) {

@@ -28,7 +28,7 @@ t.test('request.batch is typed', async t => {
 })
 
 t.test('the wire format is typed', async () => {
-  same<Equal<BatchBody, { batch: BatchItem[], on_error?: 'continue' | 'stop', atomic?: boolean }>>()
+  same<Equal<BatchBody, { batch: BatchItem[], on_error?: 'continue' | 'stop', atomic?: boolean, timeout_ms?: number }>>()
   same<Equal<BatchResponse, { batch: BatchItemResponse[], summary: BatchSummary }>>()
   same<Equal<BatchItem['headers'], Record<string, string> | undefined>>()
   same<Equal<BatchItem['body_encoding'], 'base64' | undefined>>()

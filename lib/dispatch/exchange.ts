@@ -43,8 +43,7 @@ export class Exchange implements Passage {
   #response: ServerResponse | undefined
   #aborted = false
 
-  /** The answer that the app completed, or `undefined` if it did so before the root hook was reached. */
-  subresponse: Subresponse | undefined
+  #subresponse: Subresponse | undefined
 
   /** Why there is no answer, if the plugin itself broke it off. */
   failure: FastifyError | undefined
@@ -110,14 +109,24 @@ export class Exchange implements Passage {
     const response = this.#response!
     const { statusCode: status, statusMessage: reason } = response
     const body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks)
-    this.subresponse = { status, reason, headers: toStrings(response.getHeaders()), body }
+    const subresponse = this.#subresponse = { status, reason, headers: toStrings(response.getHeaders()), body }
 
     this.#chunks.length = 0
     this.#request = this.#response = undefined
     if (response.socket !== null) response.detachSocket(response.socket)
     removeFirstListener(request, 'error')
     removeFirstListener(request, 'close')
-    return this.subresponse
+    return subresponse
+  }
+
+  /**
+   * Gives the answer that the app completed, once, or `undefined` if it did so before the root hook was reached.
+   * The exchange lets go of it: it survives with its request, as `complete` says.
+   */
+  take (): Subresponse | undefined {
+    const subresponse = this.#subresponse
+    this.#subresponse = undefined
+    return subresponse
   }
 
   #close (): void {

@@ -53,7 +53,8 @@ function toSubresponse (
 ): Subresponse {
   if (exchange.failure !== undefined) return failedSubresponse(exchange.failure, 'unknown')
   if (response) {
-    if (exchange.subresponse !== undefined) return exchange.subresponse
+    const subresponse = exchange.take()
+    if (subresponse !== undefined) return subresponse
     // Answered by a hook that runs before ours.
     const { statusCode: status, statusMessage: reason, rawPayload: body } = response
     return { status, reason, body, headers: response.headers as Subresponse['headers'] }

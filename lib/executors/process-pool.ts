@@ -86,7 +86,7 @@ export function processPool (options: ProcessPoolOptions): Executor {
       if (lazy) {
         pool ??= new Pool(settings, log)
       } else {
-        const { pluginTimeout } = initialConfig as { pluginTimeout?: number }
+        const { pluginTimeout } = initialConfig as { pluginTimeout: number }
         pool ??= new Pool({ ...settings, bootTimeout: shorter(settings.bootTimeout, pluginTimeout) }, log)
         return (started ??= pool.start())
       }
@@ -102,9 +102,9 @@ export function processPool (options: ProcessPoolOptions): Executor {
   } satisfies Executor)
 }
 
-/** Fastify ends a hook after its `pluginTimeout`, and says less about it than we can. */
-function shorter (bootTimeout: number, pluginTimeout = 0): number {
-  return pluginTimeout > 0 ? Math.min(bootTimeout, Math.max(pluginTimeout - 250, 1)) : bootTimeout
+/** Fastify ends a hook after its `pluginTimeout`, unless that is 0, and says less about it than we can. */
+function shorter (bootTimeout: number, pluginTimeout: number): number {
+  return pluginTimeout === 0 ? bootTimeout : Math.min(bootTimeout, Math.max(pluginTimeout - 250, 1))
 }
 
 function resolveSettings (options: ProcessPoolOptions): PoolSettings {

@@ -1,5 +1,5 @@
 import type { Parent } from '../parent.ts'
-import { buildSubrequest, type Subrequest, type SubrequestRules } from '../subrequest.ts'
+import { buildSubrequest, type UnstartedSubrequest, type SubrequestRules } from '../subrequest.ts'
 import type { BatchItem } from '../wire/schema.ts'
 import { readBindings, type Binding } from './bindings.ts'
 
@@ -9,11 +9,15 @@ export interface PlannedItem {
   readonly index: number
   readonly bindings: readonly Binding[]
   /** What runs. `undefined` if it has bindings, until their values are known. */
-  readonly subrequest: Subrequest | undefined
+  readonly subrequest: UnstartedSubrequest | undefined
   /** The items that this one runs after. */
   readonly dependencies: readonly PlannedItem[]
   /** The items that run after this one. */
   readonly dependents: readonly PlannedItem[]
+  /** The item that asks for the same, and whose answer is this one's too. */
+  readonly original: PlannedItem | undefined
+  /** The items whose `original` this is. */
+  readonly duplicates: readonly PlannedItem[]
 }
 
 /** What to call an item in messages. */
@@ -29,13 +33,18 @@ const none: readonly never[] = Object.freeze([])
  */
 export function planItem (item: BatchItem, index: number, parent: Parent, rules: SubrequestRules): PlannedItem {
   if (item.bind === undefined) {
-    const subrequest = buildSubrequest(item, index, parent, rules)
-    return { item, index, bindings: none, subrequest, dependencies: [], dependents: [] }
+    return plannedItem(item, index, none, buildSubrequest(item, index, parent, rules))
   }
   const bindings = readBindings(item, index)
   // All that is known is checked now, with stand-ins for the values that are not.
   buildSubrequest(withStandIns(item, bindings), index, parent, rules)
-  return { item, index, bindings, subrequest: undefined, dependencies: [], dependents: [] }
+  return plannedItem(item, index, bindings, undefined)
+}
+
+function plannedItem (
+  item: BatchItem, index: number, bindings: readonly Binding[], subrequest: UnstartedSubrequest | undefined
+): PlannedItem {
+  return { item, index, bindings, subrequest, dependencies: [], dependents: [], original: undefined, duplicates: none }
 }
 
 function withStandIns (item: BatchItem, bindings: readonly Binding[]): BatchItem {

@@ -11,13 +11,23 @@ export interface ItemSettings {
 }
 
 /** Writes the answer to one item as JSON text. */
-export function writeItem ({ planned, subresponse, duration }: Outcome, settings: ItemSettings): string {
+export function writeItem (outcome: Outcome, settings: ItemSettings): string {
+  return `{${writeMembers(outcome, settings)}}`
+}
+
+/** Writes what stands between the braces of an answer. */
+export function writeMembers ({ planned, subresponse, duration }: Outcome, settings: ItemSettings): string {
   const { status, reason, outcome } = subresponse
   const { id } = planned.item
   // An id has no character that JSON would escape.
-  return `{${id === undefined ? '' : `"id":"${id}",`}"status_code":${status},"reason_phrase":${quote(reason)}` +
+  return `${id === undefined ? '' : `"id":"${id}",`}"status_code":${status},"reason_phrase":${quote(reason)}` +
     `,"headers":{${writeHeaders(subresponse, duration, settings)}},${writeBody(subresponse, settings)}` +
-    (outcome === undefined ? '}' : `,"outcome":"${outcome}"}`)
+    (outcome === undefined ? '' : `,"outcome":"${outcome}"`)
+}
+
+/** Writes the header with a duration of milliseconds, as a member of an object. */
+export function writeDurationHeader (name: string, milliseconds: number): string {
+  return `${quote(name)}:${writeSeconds(milliseconds)}`
 }
 
 /**
@@ -45,7 +55,7 @@ function writeHeaders ({ headers }: Subresponse, duration: number, settings: Ite
     text += `${text && ','}${quote(name)}:${typeof value === 'string' ? quote(value) : JSON.stringify(value)}`
   }
   if (durationHeader === false) return text
-  return `${text}${text && ','}${quote(durationHeader)}:${writeSeconds(duration)}`
+  return `${text}${text && ','}${writeDurationHeader(durationHeader, duration)}`
 }
 
 function writeBody (subresponse: Subresponse, { responseBody }: ItemSettings): string {

@@ -8,19 +8,46 @@ const idempotent = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE'])
 // The answer would be no other the next time.
 const lasting = new Set([new ResponseTooLargeError(0).code, new InvalidStatusError('').code])
 
-/** Sums up a batch, for clients that do not look at every answer. */
-export function summarize (outcomes: readonly Outcome[], atomic: boolean): BatchSummary {
-  const notStarted = outcomes.filter(({ subresponse }) => subresponse.outcome === 'not_started').length
-  const ok = outcomes.filter(({ subresponse: { status, outcome } }) => outcome === undefined && status < 400).length
-  const retry = atomic ? retryAtomic(outcomes) : outcomes.filter(isWorthRetrying)
-  const waits = retry.map(retryAfter).filter(seconds => seconds !== undefined)
-  return {
-    total: outcomes.length,
-    ok,
-    failed: outcomes.length - ok - notStarted,
-    not_started: notStarted,
-    retry: retry.map(({ planned }) => planned.index),
-    ...waits.length > 0 ? { retry_after: Math.max(...waits) } : {}
+/** Sums up a batch, for clients that do not look at every answer. Keeps nothing of the outcomes. */
+export class Summary {
+  readonly #atomic: boolean
+  #total = 0
+  #ok = 0
+  #notStarted = 0
+  /** Whether anything may have had effects that last. */
+  #hadEffects = false
+  /** Whether anything was refused for now. */
+  #refused = false
+  readonly #retry: number[] = []
+  #wait = -1
+
+  constructor (atomic: boolean) {
+    this.#atomic = atomic
+  }
+
+  add (outcome: Outcome): void {
+    const { planned, subresponse: { status, outcome: ending } } = outcome
+    this.#total++
+    if (ending === 'not_started') this.#notStarted++
+    else if (ending === undefined && status < 400) this.#ok++
+    if (ending === undefined || ending === 'unknown') this.#hadEffects = true
+    if (status === 429 || status === 503 || status === 504) this.#refused = true
+    // A transaction is sent again as a whole, or not at all.
+    if (!this.#atomic && !isWorthRetrying(outcome)) return
+    this.#retry.push(planned.index)
+    this.#wait = Math.max(this.#wait, retryAfter(outcome) ?? -1)
+  }
+
+  toJSON (): BatchSummary {
+    const isRetried = this.#retry.length > 0 && (!this.#atomic || (this.#refused && !this.#hadEffects))
+    return {
+      total: this.#total,
+      ok: this.#ok,
+      failed: this.#total - this.#ok - this.#notStarted,
+      not_started: this.#notStarted,
+      retry: isRetried ? this.#retry.toSorted((a, b) => a - b) : [],
+      ...isRetried && this.#wait >= 0 ? { retry_after: this.#wait } : {}
+    }
   }
 }
 
@@ -32,13 +59,6 @@ export function summarize (outcomes: readonly Outcome[], atomic: boolean): Batch
 function isWorthRetrying ({ planned, subresponse: { status, outcome, code = '' } }: Outcome): boolean {
   if (outcome === 'unknown') return idempotent.has(planned.item.method.toUpperCase()) && !lasting.has(code)
   return status === 429 || status === 503 || (outcome === 'not_started' && status === 504)
-}
-
-/** A transaction is sent again as a whole, or not at all. */
-function retryAtomic (outcomes: readonly Outcome[]): readonly Outcome[] {
-  const hadEffects = outcomes.some(({ subresponse: { outcome } }) => outcome === undefined || outcome === 'unknown')
-  const isPassing = ({ subresponse: { status } }: Outcome) => status === 429 || status === 503 || status === 504
-  return !hadEffects && outcomes.some(isPassing) ? outcomes : []
 }
 
 /** RFC 9110 section 10.2.3: seconds, or a date. */

@@ -49,6 +49,11 @@ export function batchBody (maxRequests: number) {
     atomic: Type.Optional(Type.Boolean({
       default: false,
       description: 'One after another in one transaction: any status of 400 or more rolls all back'
+    })),
+    timeout_ms: Type.Optional(Type.Integer({
+      minimum: 1,
+      maximum: 2 ** 31 - 1,
+      description: 'How long the batch may take, in milliseconds. It can only shorten what the server allows'
     }))
   }, {
     additionalProperties: false,
@@ -134,6 +139,37 @@ export const batchResponse = Type.Object({
 
 /** The body of the answer to a batch. */
 export type BatchResponse = Static<typeof batchResponse>
+
+/** One line of a streamed answer: that to one item, as soon as it is ready. */
+export const batchItemLine = Type.Object({
+  index: Type.Integer({ description: 'The place of the item in the batch, from 0' }),
+  ...batchItemResponse.properties,
+  set_cookie: Type.Optional(Type.Literal('dropped', {
+    description: 'The item set cookies after the head of the answer had been sent: the client does not get them'
+  }))
+})
+
+/** One line of a streamed answer: that to one item, as soon as it is ready. */
+export type BatchItemLine = Static<typeof batchItemLine>
+
+/** The last line of a streamed answer. Without it, the answer is not whole. */
+export const batchSummaryLine = Type.Object({
+  summary: batchSummary,
+  headers: Type.Optional(stringRecord(Type.Number(), {
+    description: 'What was not known when the head was sent: the duration of the batch, in seconds'
+  }))
+})
+
+/** The last line of a streamed answer. Without it, the answer is not whole. */
+export type BatchSummaryLine = Static<typeof batchSummaryLine>
+
+/** Each line of a streamed answer (application/x-ndjson): one for each item in any order, and the summary. */
+export const batchLine = Type.Union([batchItemLine, batchSummaryLine], {
+  description: 'Each line is one of these: one for each item, as soon as its answer is ready, and the summary as the last'
+})
+
+/** Each line of a streamed answer. */
+export type BatchLine = Static<typeof batchLine>
 
 // Type.Record writes patternProperties, which OpenAPI 3.0 does not have.
 function stringRecord<Value extends TSchema> (value: Value, options: { description: string }) {

@@ -110,7 +110,7 @@ async function byDispatcher (each: Case, script: (stage: Stage) => unknown) {
     body: body === undefined ? undefined : Buffer.from(body),
     connection: {},
     origin: { host: '', protocol: 'http' },
-    batch: { requestId: '1', index: 0, size: 1 },
+    batch: { requestId: '1', index: 0, size: 1, deadline: 0 },
     route: '/batch'
   }, {
     app: { server: createServer(), routing } as unknown as FastifyInstance,

@@ -18,7 +18,7 @@ const subrequest: Subrequest = {
   body: undefined,
   connection: {},
   origin: { host: 'a.example', protocol: 'http' },
-  batch: { requestId: '1', index: 0, size: 1 },
+  batch: { requestId: '1', index: 0, size: 1, deadline: 0 },
   route: '/batch'
 }
 

@@ -1,13 +1,14 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import t from 'tap'
 import batch, { type BatchOptions, type Executor } from '../../lib/index.ts'
-import { listen, sendBatch, type Answered, type Teardown } from '../helper.ts'
+import { listen, parseContext, sendBatch, type Answered, type Teardown } from '../helper.ts'
+import { streamBatch } from '../fixtures/lines.ts'
 import { conformanceApp } from './conformance-app.ts'
 
 /** What is answered where an executor that is right may do so in several ways. */
 export interface Expected {
   /** A handler that resets its connection. */
-  readonly reset?: object
+  readonly reset?: { readonly status_code: number, readonly outcome: 'unknown' | undefined, readonly body?: RegExp }
   /** A handler whose only answer is an informational one. */
   readonly informational?: object
 }
@@ -18,15 +19,20 @@ export interface Expected {
  */
 export function testConformance (name: string, makeExecutor: () => Executor, expected: Expected = {}): void {
   const get = (url: string) => ({ method: 'get', url })
+  const { reset = { status_code: 502, outcome: 'unknown' } } = expected
 
-  async function run (
-    t: Teardown, items: object[], options: BatchOptions = {}, headers: Record<string, string> = {}
-  ): Promise<Answered['batch']> {
+  async function start (t: Teardown, options: BatchOptions = {}): Promise<FastifyInstance> {
     const app: FastifyInstance = Fastify({ pluginTimeout: 100_000 })
     app.register(conformanceApp)
     app.register(batch, { executor: makeExecutor(), durationHeader: false, ...options })
     t.teardown(() => app.close())
-    await listen(app)
+    return listen(app)
+  }
+
+  async function run (
+    t: Teardown, items: object[], options: BatchOptions = {}, headers: Record<string, string> = {}
+  ): Promise<Answered['batch']> {
+    const app = await start(t, options)
     const { batch: answers, status } = await sendBatch(app, items, { headers, localAddress: '127.0.0.3' })
     if (status !== 200) throw new Error(`the batch was answered ${status}`)
     return answers
@@ -68,7 +74,7 @@ export function testConformance (name: string, makeExecutor: () => Executor, exp
     const [answer] = await run(t, [{ ...get('/who?x=\'1\''), headers: { 'x-own': 'item' } }], {}, {
       host: 'app.example', authorization: 'Bearer 1', cookie: 'c=1'
     })
-    t.strictSame(JSON.parse(answer!.body), {
+    t.strictSame(parseContext(answer!.body), {
       ip: '127.0.0.3',
       host: 'app.example',
       protocol: 'http',
@@ -76,7 +82,7 @@ export function testConformance (name: string, makeExecutor: () => Executor, exp
       authorization: 'Bearer 1',
       cookie: 'c=1',
       own: 'item',
-      batch: { requestId: 'req-1', index: 0, size: 1 }
+      batch: { requestId: 'req-1', index: 0, size: 1, deadline: 'number' }
     })
   })
 
@@ -95,7 +101,7 @@ export function testConformance (name: string, makeExecutor: () => Executor, exp
 
   t.test(`${name}: a connection that is reset is 502`, async t => {
     const answers = await run(t, [get('/reset'), get('/text')])
-    t.match(answers, [expected.reset ?? { status_code: 502, outcome: 'unknown' }, { status_code: 200 }])
+    t.match(answers, [reset, { status_code: 200 }])
   })
 
   t.test(`${name}: an informational status is no answer`, async t => {
@@ -111,5 +117,22 @@ export function testConformance (name: string, makeExecutor: () => Executor, exp
   t.test(`${name}: no batch inside a batch, and no route that is taken out`, async t => {
     const answers = await run(t, [{ method: 'post', url: '/batch', body: { batch: [get('/text')] } }, get('/closed')])
     t.match(answers, [{ status_code: 400, body: /FST_BATCH_NESTED/ }, { status_code: 403, body: /FST_BATCH_ROUTE_NOT_ALLOWED/ }])
+  })
+
+  t.test(`${name}: each answer is a line`, async t => {
+    const app = await start(t, { subrequestTimeout: 300 })
+    const { rest } = await streamBatch(t, app, { batch: [get('/text'), get('/reset'), get('/never'), get('/nowhere')] })
+    const lines = await rest()
+    t.match(lines.pop(), { summary: { total: 4, ok: 1, failed: 3, not_started: 0 } })
+    t.strictSame(lines.sort((a, b) => a.index - b.index).map(line => [line.status_code, line.outcome]), [
+      [200, undefined], [reset.status_code, reset.outcome], [504, 'unknown'], [404, undefined]
+    ])
+  })
+
+  t.test(`${name}: handlers know when they are given up`, async t => {
+    const before = Date.now()
+    const [answer] = await run(t, [get('/who')], { subrequestTimeout: 20_000, batchTimeout: 10_000 })
+    const { deadline } = JSON.parse(answer!.body).batch
+    t.ok(deadline >= before + 9999 && deadline <= Date.now() + 10_000)
   })
 }

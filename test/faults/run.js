@@ -2,12 +2,14 @@
 import { closes } from './closes.js'
 import { idleKills } from './idle-kills.js'
 import { kills } from './kills.js'
+import { upstreams } from './upstreams.js'
 
 const short = process.argv.includes('--short')
 const scenarios = [
   [kills, { seconds: short ? 6 : 60, connections: 16, every: 150 }],
   [idleKills, { times: short ? 5 : 50 }],
-  [closes, { times: short ? 5 : 100 }]
+  [closes, { times: short ? 5 : 100 }],
+  [upstreams, { seconds: short ? 6 : 60, connections: 16, every: 500 }]
 ]
 
 let failed = 0

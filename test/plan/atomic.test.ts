@@ -234,7 +234,7 @@ t.test('the transaction stays out of logs, copies and the hands of others', asyn
     const batch = request.batch!
     request.log.info({ batch }, 'from a handler')
     t.strictSame(batch.transaction, { password: 'hunter2' })
-    t.strictSame(Object.keys(batch), ['requestId', 'index', 'size'])
+    t.strictSame(Object.keys(batch), ['requestId', 'index', 'size', 'deadline'])
     for (const change of [{ transaction: 'another' }, { index: 7 }]) t.throws(() => Object.assign(batch, change), TypeError)
     return batch
   })

@@ -50,7 +50,7 @@ t.test('messages say what was asked and how it ended', async t => {
       url: '/?a',
       result: { subresponse: { status: 200 }, duration: Number, abandoned: false }
     },
-    { requestId: 'req-1', route: '/batch', size: 1, result: [{ subresponse: { status: 200 } }] }
+    { requestId: 'req-1', route: '/batch', size: 1, result: { total: 1, ok: 1, failed: 0, not_started: 0, retry: [] } }
   ])
 })
 

@@ -28,11 +28,14 @@ for (const openapi of ['3.0.3', '3.1.0']) {
     t.strictSame(item.required, ['method', 'url'])
     t.equal(media.example.batch.length, 2)
 
-    const answer = operation.responses['207'].content['application/json']
+    const { 'application/json': answer, 'application/x-ndjson': line } = operation.responses['207'].content
     t.strictSame(Object.keys(answer.schema.properties.batch.items.properties), [
       'id', 'status_code', 'reason_phrase', 'headers', 'body', 'body_encoding', 'outcome'
     ])
     t.strictSame(Object.keys(answer.schema.properties), ['batch', 'summary'])
     t.equal(answer.example.batch[0].body, 'Success!')
+    t.strictSame(line.schema.anyOf.map((schema: any) => schema.required), [
+      ['index', 'status_code', 'reason_phrase', 'headers', 'body'], ['summary']
+    ])
   })
 }

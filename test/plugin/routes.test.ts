@@ -1,7 +1,7 @@
 import Fastify, { type FastifyPluginCallback } from 'fastify'
 import t from 'tap'
 import batch from '../../lib/index.ts'
-import { build, injectBatch } from '../helper.ts'
+import { build, injectBatch, parseContext } from '../helper.ts'
 
 const get = (url: string) => ({ method: 'get', url })
 
@@ -51,7 +51,9 @@ t.test('an item reaches every route, whatever its context and whenever it was re
 
   const urls = ['/before', '/sibling-before', '/api/cousin', '/sibling-after', '/after']
   const { batch: answers } = await injectBatch(app, urls.map(get), { path: '/api/batch' })
-  t.strictSame(answers.map(answer => JSON.parse(answer.body)), urls.map((_url, index) => ({ requestId: 'req-1', index, size: 5 })))
+  t.strictSame(answers.map(answer => parseContext(answer.body)), urls.map((_url, index) => (
+    { requestId: 'req-1', index, size: 5, deadline: 'number' }
+  )))
   for (const url of urls) t.equal((await app.inject(url)).body, 'null', 'an ordinary request is not a subrequest')
 })
 

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { sequential, type Executor, type Subresponse } from '../../lib/index.ts'
-import { build, injectBatch, latch } from '../helper.ts'
+import { build, injectBatch, latch, parseContext } from '../helper.ts'
 
 const get = (url: string) => ({ method: 'get', url })
 const fine: Subresponse = { status: 200, reason: 'OK', headers: { 'x-own': '1' }, body: Buffer.from('fine') }
@@ -19,12 +19,12 @@ t.test('an executor answers subrequests by itself', async t => {
   const item = { method: 'put', url: '/x?y', headers: { A: 'b' }, body: { c: 1 } }
   const { batch: [answer] } = await injectBatch(app, [item], { headers: { host: 'h', 'user-agent': 'u' } })
   t.match(answer, { status_code: 200, reason_phrase: 'OK', headers: { 'x-own': '1' } })
-  t.strictSame(JSON.parse(answer!.body), {
+  t.strictSame(parseContext(answer!.body), {
     method: 'PUT',
     url: '/x?y',
     headers: { host: 'h', 'user-agent': 'u', a: 'b', 'content-type': 'application/json' },
     body: '{"c":1}',
-    batch: { requestId: 'req-1', index: 0, size: 1 }
+    batch: { requestId: 'req-1', index: 0, size: 1, deadline: 'number' }
   })
 })
 

@@ -1,7 +1,7 @@
 // Twenty items of twenty items of twenty items are 8000 requests in 150 kB: a batch may not contain a batch.
 import Fastify from 'fastify'
 import batch, { concurrent, sequential } from '../../lib/index.ts'
-import { build, injectBatch, latch, listen, sendBatch, testEach } from '../helper.ts'
+import { build, injectBatch, latch, listen, parseContext, sendBatch, testEach } from '../helper.ts'
 
 const inner = { batch: [{ method: 'get', url: '/leaf' }] }
 
@@ -86,7 +86,7 @@ testEach('other requests may be injected from inside a batch, and are not part o
   app.get('/who', async request => request.batch)
   app.get('/indirect', async request => [request.batch, (await app.inject('/who')).json()])
   const { batch: [answer] } = await injectBatch(app, [{ method: 'get', url: '/indirect' }])
-  t.strictSame(JSON.parse(answer!.body), [{ requestId: 'req-1', index: 0, size: 1 }, null])
+  t.strictSame(parseContext(answer!.body), [{ requestId: 'req-1', index: 0, size: 1, deadline: 'number' }, null])
 })
 
 testEach('batches from sockets at the same time are not nested', async (t, dispatch) => {

@@ -108,6 +108,7 @@ export class Worker {
     const id = ++this.#taskId
     const task: Task = { id, subrequest, maxResponseBytes: context.maxResponseBytes }
     let timer: NodeJS.Timeout | undefined
+    let answer: Subresponse | undefined
     this.inFlight++
     context.onAbort(() => {
       this.#send!({ abort: id })
@@ -117,14 +118,15 @@ export class Worker {
       const { subresponse, memory } = await this.#tinypool.run(task, { name: 'execute' }) as Result
       this.hasAnswered = true
       this.memory = memory
-      return subresponse!
+      answer = subresponse
     } catch (cause) {
-      return failedSubresponse(new WorkerDiedError({ cause }), 'unknown')
-    } finally {
-      clearTimeout(timer)
-      this.inFlight--
-      if (this.inFlight === 0) this.#onIdle?.()
+      answer = failedSubresponse(new WorkerDiedError({ cause }), 'unknown')
     }
+    clearTimeout(timer)
+    this.inFlight--
+    if (this.inFlight === 0) this.#onIdle?.()
+    // There is none to what was aborted, and nobody waits for it.
+    return answer!
   }
 
   /** Takes no more subrequests, finishes those that it has, closes the app and ends the process. */

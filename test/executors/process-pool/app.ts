@@ -62,10 +62,15 @@ export default async function build (options: AppOptions = {}): Promise<FastifyI
   })
   app.get('/exit', () => { process.exit(0) })
   app.get('/disconnect', () => { process.disconnect() })
+  app.get('/disconnect-and-spin', () => {
+    process.disconnect()
+    const end = performance.now() + 3000
+    while (performance.now() < end);
+  })
   app.get('/throw-late', () => { setImmediate(() => { throw new Error('late') }) })
   app.get('/out-of-memory', () => {
     const all = []
-    while (true) all.push(new Array(1e6).fill({}))
+    while (true) all.push(new Array(5e6).fill({}))
   })
   app.get('/leak', async () => {
     leaked.push(Buffer.alloc(64 * 2 ** 20, 1))

@@ -23,6 +23,11 @@ for (const [name, value] of Object.entries({
   })
 }
 
+t.test('arguments that are no array are refused, and a url may be a string', async t => {
+  t.throws(() => processPool({ app, arguments: 'a' as never }), { message: /"arguments"/ })
+  t.match(processPool({ app: app.href, workers: 2 }), { total: 2 })
+})
+
 t.test('by default there is a worker for each processor, with one subrequest at a time', async t => {
   const { availableParallelism } = await import('node:os')
   t.match(processPool({ app }), { name: 'processPool', perBatch: availableParallelism(), total: availableParallelism() })

@@ -23,10 +23,11 @@ testConformance('remote, TLS', () => remote({ upstream: secure, secret, connect 
 testConformance('remote, HTTP/2', () => remote({ upstream: second, secret, connect, http2: true }), { informational })
 
 const nginx = findNginx()
+const directives = 'proxy_http_version 1.1; proxy_set_header Connection ""; proxy_max_temp_file_size 0;'
 if (nginx === undefined) {
   t.test('remote, behind nginx', { skip: 'nginx is not installed' }, async () => {})
 } else {
-  const socketPath = await startNginx(t, nginx, Number(new URL(one).port), 'proxy_http_version 1.1; proxy_set_header Connection "";')
+  const socketPath = await startNginx(t, nginx, Number(new URL(one).port), directives)
   // What nginx says when its upstream fails is an answer.
   const reset = { status_code: 502, outcome: undefined, body: /nginx/ }
   testConformance('remote, behind nginx', () => remote({ upstream: 'http://app.internal', secret, connect: { socketPath } }), { reset, informational })

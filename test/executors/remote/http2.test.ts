@@ -62,7 +62,9 @@ t.test('a status without a name has no reason', async t => {
 })
 
 /** An upstream that breaks its connection as soon as this many requests have come to it. */
-async function startBreaking (t: Teardown, requests: number, breakOff: (session: ServerHttp2Session, socket: Socket) => void) {
+async function startBreaking (
+  t: Teardown, requests: number, breakOff: (session: ServerHttp2Session, socket: Socket) => void
+) {
   const paths: string[] = []
   const sockets: Socket[] = []
   const server: Http2SecureServer = createSecureServer(https)
@@ -112,7 +114,8 @@ t.test('what undici would send a second time', async t => {
   })
   const pool = new Pool(origin, { connections: 1, pipelining: 3 })
   t.teardown(() => pool.destroy())
-  const context = { app: {} as FastifyInstance, maxResponseBytes: 1, signal: new AbortController().signal, onAbort () {} }
+  const { signal } = new AbortController()
+  const context = { app: {} as FastifyInstance, maxResponseBytes: 1, signal, onAbort () {} }
   const results = ['/1', '/2', '/3'].map(path => {
     const exchange = new Exchange(context, false)
     // Not as our own are.

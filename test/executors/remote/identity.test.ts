@@ -101,7 +101,7 @@ t.test('RFC 7239: addresses and hosts are quoted where they must be', async t =>
       body: undefined,
       connection: { remoteAddress },
       origin: { host, protocol: 'https' },
-      batch: { requestId: '1', index: 0, size: 1 },
+      batch: { requestId: '1', index: 0, size: 1, deadline: 0 },
       route: '/batch'
     }, { app: Fastify(), maxResponseBytes: 10_000, signal: new AbortController().signal, onAbort () {} })
     return JSON.parse(Buffer.from(body).toString()).headers.forwarded

@@ -18,7 +18,7 @@ const subrequest = {
   body: undefined,
   connection: {},
   origin: { host: '', protocol: 'http' },
-  batch: { requestId: 'r', index: 2, size: 3 },
+  batch: { requestId: 'r', index: 2, size: 3, deadline: 4 },
   route: '/batch'
 }
 
@@ -31,7 +31,7 @@ t.test('both have the secret: handlers and logs know the batch', async t => {
   })
   const front = await buildFront(t, await originOf(upstream), { secret })
   const { batch: [, answer] } = await sendBatch(front, [get('/context'), { ...get('/context'), id: 'b' }])
-  t.strictSame(JSON.parse(answer!.body), { batch: { requestId: 'req-1', index: 1, size: 2, id: 'b' }, frozen: true })
+  t.match(JSON.parse(answer!.body), { batch: { requestId: 'req-1', index: 1, size: 2, id: 'b', deadline: Number }, frozen: true })
   t.match(lines.map(line => JSON.parse(line)).filter(({ msg }) => msg === 'from the handler'), [{ batch: { index: 0 } }, { batch: { index: 1 } }])
 })
 

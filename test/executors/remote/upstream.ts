@@ -21,7 +21,9 @@ export const https = { key: tls('key.pem'), cert: ca }
 export const get = (url: string) => ({ method: 'get', url })
 
 /** Makes an app as an upstream is configured: it trusts the server that batches come to, and has the plugin. */
-export function buildUpstream (t: Teardown, options: BatchOptions = {}, server: FastifyServerOptions = {}): FastifyInstance {
+export function buildUpstream (
+  t: Teardown, options: BatchOptions = {}, server: FastifyServerOptions = {}
+): FastifyInstance {
   const app = Fastify({ trustProxy: '127.0.0.1', forceCloseConnections: true, ...server })
   app.register(batch, options)
   t.teardown(() => app.close())

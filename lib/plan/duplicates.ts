@@ -1,0 +1,44 @@
+import type { UnstartedSubrequest } from '../subrequest.ts'
+import type { PlannedItem } from './item.ts'
+
+// RFC 9110 section 9.2.1: they change nothing. Only the first two are asked for their answers alone.
+const safe = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
+const shared = new Set(['GET', 'HEAD'])
+
+/** A planned item while it is not known whether it is a duplicate. */
+interface Linked extends PlannedItem {
+  original: PlannedItem | undefined
+  duplicates: PlannedItem[]
+}
+
+/**
+ * Writes into items which of them ask for the same: a GET or HEAD of the same url with the same headers and the same
+ * dependencies, and without bindings. Never across an item that may change something: what stands after it may be
+ * answered otherwise. To be called when dependencies are linked.
+ */
+export function linkDuplicates (items: readonly PlannedItem[], requestIdHeader: string | false): void {
+  const originals = new Map<string, Linked>()
+  for (const planned of items as readonly Linked[]) {
+    if (!safe.has(planned.item.method.toUpperCase())) originals.clear()
+    const { subrequest } = planned
+    if (subrequest === undefined || subrequest.body !== undefined || !shared.has(subrequest.method)) continue
+    const key = keyOf(subrequest, planned.dependencies, requestIdHeader)
+    const original = originals.get(key)
+    if (original === undefined) {
+      originals.set(key, planned)
+    } else {
+      planned.original = original
+      // The list of all that have none is shared.
+      if (original.duplicates.length === 0) original.duplicates = [planned]
+      else original.duplicates.push(planned)
+    }
+  }
+}
+
+function keyOf (
+  { method, url, headers }: UnstartedSubrequest, dependencies: readonly PlannedItem[], requestIdHeader: string | false
+): string {
+  // That one is ours, and other for every item.
+  const sent = Object.entries(headers).filter(([name]) => name !== requestIdHeader).sort()
+  return JSON.stringify([method, url, sent, dependencies.map(({ index }) => index)])
+}

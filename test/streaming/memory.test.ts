@@ -1,0 +1,39 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import t from 'tap'
+import { dispatches } from '../helper.ts'
+import { streamBatch } from '../fixtures/lines.ts'
+
+const size = 100_000
+const limit = 64 * 2 ** 20
+
+for (const executor of ['sequential', 'concurrent', 'processPool']) {
+  for (const dispatch of dispatches) {
+    t.test(`1000 answers of 100 KB take at most 64 MiB: ${executor}, ${dispatch}`, async t => {
+      const server = fork(new URL('../fixtures/streaming-server.ts', import.meta.url), [executor, dispatch])
+      const ended = once(server, 'exit')
+      t.teardown(async () => {
+        server.disconnect()
+        await ended
+      })
+      const [{ port }] = await once(server, 'message') as [{ port: number }]
+      const memory = async (): Promise<{ now: number, most: number }> => {
+        server.send('memory')
+        const [figures] = await once(server, 'message')
+        return figures
+      }
+      const stream = async (items: number) => {
+        const batch = Array.from({ length: items }, (_, n) => ({ method: 'get', url: `/${n % 2 === 0 ? 'text' : 'bytes'}/${size}` }))
+        const { incoming } = await streamBatch(t, { port }, { batch })
+        let bytes = 0
+        for await (const chunk of incoming) bytes += chunk.length
+        return bytes
+      }
+      await stream(2)
+      const idle = await memory()
+      t.ok(await stream(1000) > 1000 * size)
+      const { most } = await memory()
+      t.ok(most - idle.now < limit, `${Math.ceil((most - idle.now) / 2 ** 20)} MiB over idle`)
+    })
+  }
+}
