@@ -9,6 +9,7 @@ import { overhead } from './overhead.js'
 import { pageLoad } from './page-load.js'
 import { planning } from './planning.js'
 import { computing, roundTrip } from './process-pool.js'
+import { fleet, trivial } from './remote.js'
 import { streaming } from './streaming.js'
 
 const benchmarks = {
@@ -21,7 +22,9 @@ const benchmarks = {
   'page-load': pageLoad,
   fairness,
   computing,
-  'round-trip': roundTrip
+  'round-trip': roundTrip,
+  fleet,
+  trivial
 }
 const names = process.env.NAMES?.split(',') ?? Object.keys(benchmarks)
 const settings = { rounds: Number(process.env.ROUNDS ?? 7), seconds: Number(process.env.SECONDS ?? 2) }
