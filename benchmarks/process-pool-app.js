@@ -13,8 +13,7 @@ export default function build (options) {
   return app
 }
 
-// Once: a process that boots beside others would come to another number.
-const rounds = Number(process.env.COMPUTE_ROUNDS ??= String(calibrate(20)))
+const rounds = calibrate(20)
 
 /** How often the loop runs in so many milliseconds, on this machine. */
 function calibrate (milliseconds) {

@@ -2,12 +2,12 @@
 import Fastify from 'fastify'
 import batch, { concurrent, processPool } from '../dist/index.js'
 import { remote } from '../dist/remote.js'
-import build from './process-pool-app.js'
+import build from './remote-app.js'
 
 const [name, ...upstream] = process.argv.slice(2)
 const executors = {
   'in this process': () => concurrent({ limit: 8 }),
-  'process pool': () => processPool({ app: new URL('process-pool-app.js', import.meta.url), workers: 2 }),
+  'process pool': () => processPool({ app: new URL('remote-app.js', import.meta.url), workers: 2 }),
   remote: () => remote({ upstream })
 }
 const app = name === 'remote' ? Fastify() : build()

@@ -1,6 +1,6 @@
 // An upstream of the benchmarks of remote().
 import batch from '../dist/index.js'
-import build from './process-pool-app.js'
+import build from './remote-app.js'
 
 const app = build()
 app.register(batch)

@@ -3,8 +3,6 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import autocannon from 'autocannon'
 import { median } from './load.js'
-// Measures what is 20 ms of computation, for all processes that are started here.
-import './process-pool-app.js'
 
 async function start (file, ...args) {
   const server = fork(new URL(file, import.meta.url), args)

@@ -5,7 +5,7 @@ import { UpstreamUnreachableError } from '../../errors.ts'
 import type { ExecutionContext } from '../../executor.ts'
 import type { Subrequest } from '../../subrequest.ts'
 import { failedSubresponse, type IncompleteOutcome, type Subresponse } from '../../subresponse.ts'
-import { Exchange } from './exchange.ts'
+import { Exchange, type Result } from './exchange.ts'
 
 // RFC 9110 section 9.2.2.
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
@@ -28,23 +28,34 @@ export async function send (
   dispatcher: Dispatcher, makeRequest: () => Dispatcher.DispatchOptions, settings: SendSettings
 ): Promise<Subresponse> {
   const { subrequest, context } = settings
-  const retries = idempotent.has(subrequest.method) ? settings.retries : 0
+  let triesLeft = idempotent.has(subrequest.method) ? settings.retries : 0
   let abandoned = false
-  context.onAbort(() => { abandoned = true })
-  const fail = (error: FastifyError, outcome: IncompleteOutcome) => {
-    if (!abandoned) context.app.log.error({ err: error, batch: subrequest.batch }, error.message)
-    return failedSubresponse(error, outcome)
-  }
+  context.onAbort(() => {
+    abandoned = true
+    triesLeft = 0
+  })
 
-  for (let attempt = 0; ; attempt++) {
+  let result = await tryOnce()
+  for (let wait = firstWait; 'unsent' in result && triesLeft > 0; wait *= 2) {
+    triesLeft--
+    await setTimeout(wait)
+    result = await tryOnce()
+  }
+  if ('subresponse' in result) return result.subresponse
+  return 'error' in result
+    ? fail(result.error, 'unknown')
+    : fail(new UpstreamUnreachableError({ cause: result.unsent }), 'not_started')
+
+  function tryOnce (): Promise<Result> {
     // It can have no effects before it is sent: out of time meanwhile, it is `not_started`.
     context.queued = true
     const exchange = new Exchange(context, settings.http2)
     dispatcher.dispatch(makeRequest(), exchange)
-    const result = await exchange.result
-    if ('subresponse' in result) return result.subresponse
-    if ('error' in result) return fail(result.error, 'unknown')
-    if (abandoned || attempt >= retries) return fail(new UpstreamUnreachableError({ cause: result.unsent }), 'not_started')
-    await setTimeout(firstWait * 2 ** attempt)
+    return exchange.result
+  }
+
+  function fail (error: FastifyError, outcome: IncompleteOutcome): Subresponse {
+    if (!abandoned) context.app.log.error({ err: error, batch: subrequest.batch }, error.message)
+    return failedSubresponse(error, outcome)
   }
 }
