@@ -56,11 +56,10 @@ function enterScope (passage: Passage, dispatch: (passage: Passage) => void): vo
 }
 
 /**
- * Calls `proceed` in a context of its own, for a subrequest that came over a socket. From now on all are told apart:
- * nothing of what others see must depend on when a client ends a request.
+ * Calls `proceed` in a context of its own, for a subrequest that came over a socket. It is tracked in any case: if it
+ * were not, all code would look like its own, for as long as a client likes.
  */
 export function enterFromSocket (proceed: () => void): void {
-  tracking = true
   new AsyncResource('Subrequest', resourceOptions).runInAsyncScope(() => {
     running.enterWith(true)
     proceed()

@@ -45,8 +45,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart (controller: Dispatcher.DispatchController, status: number, _headers: unknown, reason = ''): void {
-    // RFC 9110 section 15.2: it announces another one.
-    if (status < 200) return
+    // One that only announces another (RFC 9110 section 15.2) is replaced by it.
     const raw = controller.rawHeaders as Buffer[]
     // HTTP/2 has no reasons, and the names and values that Node gave as text come as utf-8.
     this.#head = this.#http2 && reason === ''

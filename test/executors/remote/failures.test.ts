@@ -1,4 +1,5 @@
 // Upstreams that fail, in every way we know: one answer for each item, and never a second run.
+import { once } from 'node:events'
 import t from 'tap'
 import type { Socket } from 'node:net'
 import type { RemoteOptions } from '../../../lib/remote.ts'
@@ -175,13 +176,19 @@ t.test('out of time, or its client gone: the request is closed at the upstream',
   await t.rejects(sent)
 })
 
-t.test('the front closes: what waits for nothing is let go', async t => {
+t.test('the front closes: so do its connections, with what nobody waits for', async t => {
   const upstream = buildUpstream(t)
-  upstream.get('/never', () => {})
-  const front = await buildFront(t, await originOf(upstream), {}, { subrequestTimeout: 50 })
-  await sendBatch(front, [get('/never'), get('/nowhere')])
+  const sockets: Socket[] = []
+  upstream.get('/*', ({ url, socket }, reply) => {
+    sockets.push(socket)
+    if (url !== '/never') reply.send('now')
+  })
+  const front = await buildFront(t, await originOf(upstream), { keepAliveTimeout: 600_000 }, { subrequestTimeout: 50 })
+  await sendBatch(front, [get('/never'), get('/now')])
+  const closed = Promise.all(sockets.map(socket => socket.destroyed || once(socket, 'close')))
   await front.close()
-  t.pass('closed')
+  await closed
+  t.equal(sockets.length, 2)
 })
 
 /** Writes for as long as the other side reads. */
