@@ -10,6 +10,7 @@ import { pageLoad } from './page-load.js'
 import { planning } from './planning.js'
 import { computing, roundTrip } from './process-pool.js'
 import { queueComputing, queueRoundTrip } from './queue.js'
+import { fleet, trivial } from './remote.js'
 import { streaming } from './streaming.js'
 
 const benchmarks = {
@@ -24,7 +25,9 @@ const benchmarks = {
   computing,
   'round-trip': roundTrip,
   'queue-computing': queueComputing,
-  'queue-round-trip': queueRoundTrip
+  'queue-round-trip': queueRoundTrip,
+  fleet,
+  trivial
 }
 const names = process.env.NAMES?.split(',') ?? Object.keys(benchmarks)
 const settings = { rounds: Number(process.env.ROUNDS ?? 7), seconds: Number(process.env.SECONDS ?? 2) }

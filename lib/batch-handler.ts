@@ -5,6 +5,7 @@ import { channels } from './diagnostics.ts'
 import { refuse } from './dispatch/guard.ts'
 import { isInsideSubrequest } from './dispatch/identity.ts'
 import { ClientGoneError, ClosingError, NestedBatchError, NoTransactionsError, OverloadedError } from './errors.ts'
+import { isMarked } from './marker.ts'
 import type { ResolvedOptions } from './options.ts'
 import { OutcomeList, type OutcomeSink } from './outcome-sink.ts'
 import { readConnection, readParent, type Connection } from './parent.ts'
@@ -181,7 +182,7 @@ export function createBatchHandler (settings: BatchHandlerSettings): BatchHandle
   }
 }
 
-/** Whether a batch is an item of a batch, or sent by a handler of one. From a socket, it is neither. */
+/** Whether a batch is an item of a batch, here or elsewhere, or injected by a handler of one. */
 function isNested ({ raw, batch }: FastifyRequest): boolean {
-  return batch !== null || ('isLightMyRequest' in raw && isInsideSubrequest())
+  return batch !== null || isMarked(raw) || ('isLightMyRequest' in raw && isInsideSubrequest())
 }

@@ -110,6 +110,18 @@ export const QueueLostError = createError<[]>(
 export const NoWorkersError = createError<[]>(
   'FST_BATCH_NO_WORKERS', 'there is no worker process', 503)
 
+/** There was no connection to an upstream, so nothing was sent; the cause is in the log. */
+export const UpstreamUnreachableError = createError<[options: ErrorOptions]>(
+  'FST_BATCH_UPSTREAM_UNREACHABLE', 'there was no connection to the upstream', 503)
+
+/** An upstream answered with what is not HTTP; the cause is in the log. */
+export const InvalidResponseError = createError<[options: ErrorOptions]>(
+  'FST_BATCH_INVALID_RESPONSE', 'the upstream answered with what is not HTTP', 502)
+
+/** An item asks for a tunnel, which an upstream would not take for a request. */
+export const TunnelError = createError<[]>(
+  'FST_BATCH_TUNNEL', 'CONNECT cannot be sent to an upstream', 501)
+
 /** The server is closing: the item was not started. */
 export const ClosingError = createError<[]>(
   'FST_BATCH_CLOSING', 'the server is closing', 503)

@@ -34,6 +34,8 @@ export interface Executor {
   readonly total: number
   /** Whether handlers run in this process, and can be handed the transaction of an atomic batch. Default false. */
   readonly inProcess?: boolean
+  /** Headers that it sets itself: protected as those of the option `protectedHeaders`. In lower case. Default none. */
+  readonly protectedHeaders?: readonly string[]
   /** Called for each batch route before its app is ready. An error keeps the app from starting. */
   start? (app: FastifyInstance): void | Promise<void>
   /**

@@ -2,8 +2,8 @@ import { inspect } from 'node:util'
 import { InvalidOptionError } from './errors.ts'
 import { excerpt } from './excerpt.ts'
 
-/** What an option must be, in words and as a test. */
-export type Check = readonly [wanted: string, holds: (value: unknown) => boolean]
+/** What an option must be, in words and as a test. A value that is secret is in no message. */
+export type Check = readonly [wanted: string, holds: (value: unknown) => boolean, isSecret?: true]
 
 // setTimeout keeps its delay in 32 bits, and fires at once where they do not suffice.
 const maxTimeout = 2 ** 31 - 1
@@ -12,8 +12,15 @@ export const positiveInteger: Check = ['an integer from 1', value => isInteger(v
 export const trueOrFalse: Check = ['true or false', value => typeof value === 'boolean']
 export const milliseconds: Check = [`an integer from 1 to ${maxTimeout}`, value => isInteger(value, 1, maxTimeout)]
 
+/** A secret that no search finds. */
+export const longSecret: Check = ['a string of at least 32 characters', isLongSecret, true]
+
 export function oneOf (...values: readonly string[]): Check {
   return [values.map(value => `'${value}'`).join(' or '), value => values.includes(value as string)]
+}
+
+export function isLongSecret (value: unknown): boolean {
+  return typeof value === 'string' && value.length >= 32
 }
 
 export function isInteger (value: unknown, min: number, max: number): boolean {
@@ -27,8 +34,9 @@ export function isInteger (value: unknown, min: number, max: number): boolean {
 export function checkOptions (options: object, checks: Readonly<Record<string, Check>>): void {
   for (const [name, value] of Object.entries(options)) {
     if (!Object.hasOwn(checks, name)) throw invalidOption(name, 'left out, as there is no such option', value)
-    const [wanted, holds] = checks[name]!
-    if (value !== undefined && !holds(value)) throw invalidOption(name, wanted, value)
+    const [wanted, holds, isSecret] = checks[name]!
+    if (value === undefined || holds(value)) continue
+    throw isSecret ? new InvalidOptionError(name, wanted, 'something else') : invalidOption(name, wanted, value)
   }
 }
 

@@ -3,7 +3,7 @@ import { allowByConfig, type Allow } from './dispatch/guard.ts'
 import type { Executor } from './executor.ts'
 import { sequential } from './executors/in-process.ts'
 import {
-  checkOptions, invalidOption, isInteger, milliseconds, oneOf, positiveInteger, trueOrFalse, type Check
+  checkOptions, invalidOption, isInteger, isLongSecret, milliseconds, oneOf, positiveInteger, trueOrFalse, type Check
 } from './option-checks.ts'
 import { defaultInheritHeaders, defaultProtectedHeaders } from './subrequest/headers.ts'
 import type { TransactionAdapter } from './transaction.ts'
@@ -62,6 +62,11 @@ export interface BatchOptions {
   transaction?: TransactionAdapter
   /** Whether a matched route may be batched. Default: unless it has `config: { batch: false }`. */
   allow?: Allow
+  /**
+   * Shared with the `remote()` executors that may tell handlers of this app their `request.batch`: a string of at least
+   * 32 characters, or several while they are changed. Default: none may.
+   */
+  secret?: string | readonly string[]
   /** What else the batch route gets: hooks, `config`, `bodyLimit`, `constraints`, `schema` without `body` … */
   route?: BatchRouteOptions
 }
@@ -72,7 +77,7 @@ export type BatchRouteOptions =
   { schema?: Omit<FastifySchema, 'body'> }
 
 /** The options with their defaults, checked. */
-export type ResolvedOptions = Readonly<Required<Omit<BatchOptions, Optional>> & Pick<BatchOptions, Optional>>
+export type ResolvedOptions = Readonly<Required<Omit<BatchOptions, Optional | 'secret'>> & Pick<BatchOptions, Optional> & { secret: readonly string[] }>
 
 /** Options whose absence says something. */
 type Optional = 'https' | 'transaction'
@@ -104,6 +109,7 @@ const checks: Readonly<Record<keyof BatchOptions, Check>> = {
   jsonApi: trueOrFalse,
   transaction: ['an object with begin, commit and rollback', isTransactionAdapter],
   allow: ['a function', value => typeof value === 'function'],
+  secret: ['a string of at least 32 characters, or an array of such', value => [value].flat().every(isLongSecret), true],
   route: ['an object', value => typeof value === 'object' && value !== null]
 }
 
@@ -141,6 +147,7 @@ export function resolveOptions (options: BatchOptions): ResolvedOptions {
     jsonApi: options.jsonApi ?? false,
     transaction: options.transaction,
     allow: options.allow ?? allowByConfig,
+    secret: [options.secret ?? []].flat(),
     route: Object.freeze({ ...options.route })
   }
   if (resolved.maxInFlight < resolved.maxRequests) {

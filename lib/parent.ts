@@ -18,6 +18,16 @@ export interface Connection {
   readonly peerCertificate?: PeerCertificate
 }
 
+/**
+ * What the app takes the batch request to have been sent to. Fastify says so: it knows which proxies the app trusts.
+ */
+export interface Origin {
+  /** `request.host`: name and port, empty if there is none. */
+  readonly host: string
+  /** `request.protocol`, unless the option `https` overrules it. */
+  readonly protocol: string
+}
+
 /** What every subrequest takes from the batch request it came in. */
 export interface Parent {
   /** The id of the batch request. */
@@ -28,6 +38,7 @@ export interface Parent {
   readonly size: number
   readonly headers: Headers
   readonly connection: Connection
+  readonly origin: Origin
 }
 
 /**
@@ -63,12 +74,17 @@ export function readParent (
   request: FastifyRequest, connection: Connection, size: number, { route, https, headerPolicy }: ParentSettings
 ): Parent {
   const headers = inheritedHeaders(request.raw.headers, headerPolicy)
-  const parent = { requestId: request.id, route, size, headers, connection }
+  const { host, protocol } = request
+  const parent = { requestId: request.id, route, size, headers, connection, origin: { host, protocol } }
   if (https === undefined) return parent
 
   const { encrypted, ...rest } = connection
   if (headers['x-forwarded-proto'] !== undefined) headers['x-forwarded-proto'] = https ? 'https' : 'http'
-  return { ...parent, connection: https ? { ...rest, encrypted: true } : rest }
+  return {
+    ...parent,
+    connection: https ? { ...rest, encrypted: true } : rest,
+    origin: { host, protocol: https ? 'https' : 'http' }
+  }
 }
 
 function isEncrypted (socket: Socket): socket is TLSSocket {

@@ -21,6 +21,7 @@ const fastifyBatch: FastifyPluginAsync<BatchOptions> = async (instance, given) =
   const options = resolveOptions(given)
   const { maxRequests, defaultContentType, jsonApi, dedupe } = options
   const { onRequest = [], constraints, handlerTimeout, schema, ...route } = options.route
+  const protectedHeaders = [...options.protectedHeaders, ...options.executor.protectedHeaders ?? []]
   const root = rootOf(instance)
   const executor = shareExecutor(options.executor)
   const methods = new Set(['CONNECT'])
@@ -33,7 +34,7 @@ const fastifyBatch: FastifyPluginAsync<BatchOptions> = async (instance, given) =
     executor,
     bodyLimit: options.route.bodyLimit ?? instance.initialConfig.bodyLimit!,
     rules: {
-      headerPolicy: headerPolicy(options.protectedHeaders, options.inheritHeaders),
+      headerPolicy: headerPolicy(protectedHeaders, options.inheritHeaders),
       defaultContentType,
       jsonApi,
       dedupe,
@@ -41,7 +42,9 @@ const fastifyBatch: FastifyPluginAsync<BatchOptions> = async (instance, given) =
       requestIdHeader: instance.initialConfig.requestIdHeader as string | false
     }
   })
-  guardApp(root).set(routeName, options.allow)
+  const guard = guardApp(root)
+  guard.allowed.set(routeName, options.allow)
+  guard.markers.trust(options.secret)
 
   instance.addHook('onReady', async () => {
     for (const method of root.supportedMethods) methods.add(method)

@@ -1,6 +1,6 @@
 import { InvalidMethodError, InvalidUrlError } from './errors.ts'
 import { excerpt } from './excerpt.ts'
-import type { Connection, Parent } from './parent.ts'
+import type { Connection, Origin, Parent } from './parent.ts'
 import { encodeBody } from './subrequest/body.ts'
 import { setItemHeaders, type HeaderPolicy, type Headers } from './subrequest/headers.ts'
 import { refuseUrl } from './subrequest/url.ts'
@@ -39,6 +39,8 @@ export interface Subrequest {
   readonly body: Uint8Array | undefined
   /** The connection of the batch request, which is this one's too. */
   readonly connection: Connection
+  /** What the batch request was sent to, and with it this one. */
+  readonly origin: Origin
   readonly batch: BatchContext
   /** The batch route that it came through: the guard knows by it what may be batched. */
   readonly route: string
@@ -66,7 +68,7 @@ export interface SubrequestRules {
 export function buildSubrequest (
   item: BatchItem, index: number, parent: Parent, rules: SubrequestRules
 ): UnstartedSubrequest {
-  const { requestId, size, route, connection } = parent
+  const { requestId, size, route, connection, origin } = parent
   const method = item.method.toUpperCase()
   if (!rules.methods.has(method)) {
     throw new InvalidMethodError(`batch/${index}/method`, `"${excerpt(item.method)}" is not supported`)
@@ -82,7 +84,7 @@ export function buildSubrequest (
 
   const { id } = item
   const batch = id === undefined ? { requestId, index, size } : { requestId, index, size, id }
-  return { method, url: item.url, headers, body, connection, batch, route }
+  return { method, url: item.url, headers, body, connection, origin, batch, route }
 }
 
 /**
@@ -90,10 +92,11 @@ export function buildSubrequest (
  * `milliseconds` that are left, and the transaction of an atomic batch.
  */
 export function begin (subrequest: UnstartedSubrequest, milliseconds: number, transaction: unknown): Subrequest {
-  const { method, url, headers, body, connection, route, batch: { requestId, index, size, id } } = subrequest
+  const { method, url, headers, body, connection, origin, route } = subrequest
+  const { requestId, index, size, id } = subrequest.batch
   const deadline = Math.floor(Date.now() + milliseconds)
   // Written out, as every item pays for it.
   const batch = id === undefined ? { requestId, index, size, deadline } : { requestId, index, size, id, deadline }
   if (transaction !== undefined) Object.defineProperty(batch, 'transaction', { value: transaction })
-  return { method, url, headers, body, connection, batch: Object.freeze(batch), route }
+  return { method, url, headers, body, connection, origin, batch: Object.freeze(batch), route }
 }

@@ -56,6 +56,19 @@ t.test('an installed package works with its declared dependencies, by import and
     const { stdout } = await run(process.execPath, [`--input-type=${type}`, '-e', code!], { cwd: project, env })
     t.equal(stdout, '200 true function\n', type!)
   }
+
+  const subPath = [
+    ['module', `import { remote } from '${name}/remote'`], ['commonjs', `const { remote } = require('${name}/remote')`]
+  ]
+  const runIn = (type: string, code: string) => run(process.execPath, [`--input-type=${type}`, '-e', code], { cwd: project, env })
+  for (const [type, code] of subPath) {
+    await t.rejects(runIn(type!, code!), /undici/, `${type}: undici is missing, and is named`)
+  }
+  symlinkSync(join(root, 'node_modules/undici'), join(project, 'node_modules/undici'))
+  for (const [type, code] of subPath) {
+    const { stdout } = await runIn(type!, `${code}; console.log(remote({ upstream: 'http://127.0.0.1:1' }).name)`)
+    t.equal(stdout, 'remote\n', type!)
+  }
 })
 
 t.test('the process pool of an installed package works', async t => {

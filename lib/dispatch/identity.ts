@@ -8,12 +8,11 @@ interface MaybeSubrequest { [kSubrequest]?: Subrequest, [kReachedHooks]?: true }
 
 /** One way of a subrequest through the app. */
 export interface Passage {
-  readonly subrequest: Subrequest
   /** Whether it is under way, and cannot be told apart from other code. Kept by `enter` and `leave`. */
   untracked: boolean
 }
 
-const running = new AsyncLocalStorage<Subrequest>()
+const running = new AsyncLocalStorage<true>()
 const resourceOptions = { requireManualDestroy: true }
 let untracked = 0
 let tracking = false
@@ -48,12 +47,23 @@ export function enter<Kind extends Passage> (passage: Kind, dispatch: (passage: 
 
 function enterScope (passage: Passage, dispatch: (passage: Passage) => void): void {
   if (tracking) {
-    running.enterWith(passage.subrequest)
+    running.enterWith(true)
   } else {
     passage.untracked = true
     untracked++
   }
   dispatch(passage)
+}
+
+/**
+ * Calls `proceed` in a context of its own, for a subrequest that came over a socket. It is tracked in any case: if it
+ * were not, all code would look like its own, for as long as a client likes.
+ */
+export function enterFromSocket (proceed: () => void): void {
+  new AsyncResource('Subrequest', resourceOptions).runInAsyncScope(() => {
+    running.enterWith(true)
+    proceed()
+  })
 }
 
 /** Says that a subrequest was answered, or that nobody waits for its answer any more. */

@@ -25,6 +25,9 @@ export const defaultProtectedHeaders: readonly string[] = Object.freeze([
   'x-http-method', 'x-http-method-override', 'x-method-override'
 ])
 
+/** Says to an upstream that a request is a subrequest: see `marker.ts`. */
+export const markerHeader = 'batch-subrequest'
+
 const maxHeaders = 64
 const maxBytes = 16_384
 
@@ -42,10 +45,10 @@ const dropped = new Set([
 
 /**
  * Makes a policy from lists of lower-case names. In `protectedHeaders`, `name*` stands for every name that begins so.
- * `host` is always protected.
+ * `host` and our own marker are always protected.
  */
 export function headerPolicy (protectedHeaders: readonly string[], inheritHeaders: readonly string[]): HeaderPolicy {
-  const names = new Set(['host', ...protectedHeaders.filter(name => !name.endsWith('*'))])
+  const names = new Set(['host', markerHeader, ...protectedHeaders.filter(name => !name.endsWith('*'))])
   const prefixes = protectedHeaders.filter(name => name.endsWith('*')).map(name => name.slice(0, -1))
   return Object.freeze({
     isProtected: (name: string) => names.has(name) || prefixes.some(prefix => name.startsWith(prefix)),

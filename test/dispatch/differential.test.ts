@@ -109,6 +109,7 @@ async function byDispatcher (each: Case, script: (stage: Stage) => unknown) {
     headers,
     body: body === undefined ? undefined : Buffer.from(body),
     connection: {},
+    origin: { host: '', protocol: 'http' },
     batch: { requestId: '1', index: 0, size: 1, deadline: 0 },
     route: '/batch'
   }, {

@@ -17,6 +17,7 @@ const subrequest: Subrequest = {
   headers: { host: 'a.example' },
   body: undefined,
   connection: {},
+  origin: { host: 'a.example', protocol: 'http' },
   batch: { requestId: '1', index: 0, size: 1, deadline: 0 },
   route: '/batch'
 }
