@@ -146,7 +146,10 @@ if (connection !== undefined) {
     const host = await hostApp(app.build(), 'inject')
     const deliveries = new Deliveries(host, redis, keys, 'worker')
     const batch = { requestId: 'r', index: 0, size: 1, deadline: Date.now() + 1000 }
-    const subrequest = { method: 'POST', url: '/wait', headers: {}, body: undefined, connection: {}, batch, route: '/batch' }
+    const origin = { host: '', protocol: 'http' }
+    const subrequest = {
+      method: 'POST', url: '/wait', headers: {}, body: undefined, connection: {}, origin, batch, route: '/batch'
+    }
     await storeTask(redis, keys.task('a.1'), { message: writeTask({ subrequest, maxResponseBytes: 5 }), left: 1000, starts: 1 })
     const delivered = deliveries.deliver('a.1')
     deliveries.abort('a.1')
