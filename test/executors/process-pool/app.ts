@@ -73,12 +73,12 @@ export default async function build (options: AppOptions = {}): Promise<FastifyI
   app.get('/exit', () => { process.exit(0) })
   app.get('/disconnect', () => { process.disconnect() })
   app.get('/disconnect-and-spin', () => {
-    process.disconnect()
-    setImmediate(() => {
+    process.prependOnceListener('disconnect', () => {
       note('disconnected')
       const end = performance.now() + 3000
       while (performance.now() < end);
     })
+    process.disconnect()
   })
   app.get('/throw-late', () => { setImmediate(() => { throw new Error('late') }) })
   app.get('/out-of-memory', () => {
