@@ -3,12 +3,25 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import autocannon from 'autocannon'
 import { median } from './load.js'
+import { compute } from './process-pool-app.js'
 
 const executors = ['in this process', 'process pool']
 
+/** How many loops take so many milliseconds here: counted once, for all to do the same. */
+function countLoops (milliseconds) {
+  const loops = 1_000_000
+  const times = Array.from({ length: 20 }, () => {
+    const start = performance.now()
+    compute(loops)
+    return performance.now() - start
+  })
+  return Math.round(loops * milliseconds / Math.min(...times))
+}
+
 async function startServers () {
+  const loops = countLoops(20)
   return Promise.all(executors.map(async executor => {
-    const server = fork(new URL('./process-pool-server.js', import.meta.url), [executor])
+    const server = fork(new URL('./process-pool-server.js', import.meta.url), [executor, loops])
     const [{ port }] = await once(server, 'message')
     return {
       executor,

@@ -9,6 +9,7 @@ import { overhead } from './overhead.js'
 import { pageLoad } from './page-load.js'
 import { planning } from './planning.js'
 import { computing, roundTrip } from './process-pool.js'
+import { queueComputing, queueRoundTrip } from './queue.js'
 import { fleet, trivial } from './remote.js'
 import { streaming } from './streaming.js'
 
@@ -23,6 +24,8 @@ const benchmarks = {
   fairness,
   computing,
   'round-trip': roundTrip,
+  'queue-computing': queueComputing,
+  'queue-round-trip': queueRoundTrip,
   fleet,
   trivial
 }

@@ -50,6 +50,9 @@ The server stays up at ${origin}. Try:
   curl ${origin}/concurrent/batch -H 'content-type: application/json' \\
     -d '{"batch": [{"method": "get", "url": "/sleep/?seconds=2"}, {"method": "get", "url": "/sleep/?seconds=2"}]}'
 
+  curl -N ${origin}/concurrent/batch -H 'accept: application/x-ndjson' -H 'content-type: application/json' \\
+    -d '{"batch": [{"method": "get", "url": "/sleep/?seconds=2"}, {"method": "get", "url": "/views/"}]}'
+
 Ctrl-C ends it.`)
 
 async function show (title, path, items) {

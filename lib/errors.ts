@@ -94,6 +94,18 @@ export const ExecutorFailedError = createError<[executor: string, options: Error
 export const WorkerDiedError = createError<[options?: ErrorOptions]>(
   'FST_BATCH_WORKER_DIED', 'the worker process ended before the answer was complete', 502)
 
+/** The queue could not be reached. The item is not in it: it was not started and will not be. */
+export const QueueUnavailableError = createError<[options?: ErrorOptions]>(
+  'FST_BATCH_QUEUE_UNAVAILABLE', 'the queue could not be reached', 503)
+
+/** No worker took the item out of the queue in time. It is no longer there. */
+export const QueueTimeoutError = createError<[milliseconds: number]>(
+  'FST_BATCH_QUEUE_TIMEOUT', 'no worker took it within %d ms', 503)
+
+/** The queue does not have the item any more, and no answer to it: Redis lost data. */
+export const QueueLostError = createError<[]>(
+  'FST_BATCH_QUEUE_LOST', 'the queue lost it', 502)
+
 /** No worker process runs, and the last attempts to start one failed; the cause is in the log. */
 export const NoWorkersError = createError<[]>(
   'FST_BATCH_NO_WORKERS', 'there is no worker process', 503)

@@ -70,9 +70,12 @@ const table: Record<string, readonly string[]> = {
   'executors/in-process.ts': ['dispatch/direct.ts', 'dispatch/inject.ts', 'executor.ts', 'option-checks.ts'],
   'executors/process-pool/child-marker.ts': [],
   'executors/process-pool/orphan-watch.ts': [],
+  'hosted-app.ts': [
+    'dispatch/direct.ts', 'dispatch/guard.ts', 'dispatch/inject.ts', 'execution.ts', 'subrequest.ts', 'subresponse.ts'
+  ],
   'executors/process-pool/child.ts': [
-    'dispatch/direct.ts', 'dispatch/guard.ts', 'dispatch/inject.ts', 'execution.ts',
-    'executors/process-pool/child-marker.ts', 'executors/process-pool/orphan-watch.ts', 'subrequest.ts', 'subresponse.ts'
+    'execution.ts', 'executors/process-pool/child-marker.ts', 'executors/process-pool/orphan-watch.ts', 'hosted-app.ts',
+    'subrequest.ts', 'subresponse.ts'
   ],
   'executors/process-pool/worker.ts': [
     'errors.ts', 'executor.ts', 'executors/process-pool/child.ts', 'subrequest.ts', 'subresponse.ts'
@@ -83,7 +86,30 @@ const table: Record<string, readonly string[]> = {
     'subresponse.ts'
   ],
   'executors/process-pool.ts': [
-    'executor.ts', 'executors/process-pool/child-marker.ts', 'executors/process-pool/pool.ts', 'option-checks.ts'
+    'executor.ts', 'executors/process-pool/child-marker.ts', 'executors/process-pool/pool.ts', 'hosted-app.ts',
+    'option-checks.ts'
+  ],
+  'executors/bullmq/connection.ts': [],
+  'executors/bullmq/keys.ts': [],
+  'executors/bullmq/message.ts': ['subrequest.ts', 'subresponse.ts'],
+  'executors/bullmq/queue-options.ts': ['option-checks.ts'],
+  'executors/bullmq/scripts.ts': [],
+  'executors/bullmq/answers.ts': ['executors/bullmq/message.ts', 'subresponse.ts'],
+  'executors/bullmq/client.ts': [
+    'errors.ts', 'executor.ts', 'executors/bullmq/answers.ts', 'executors/bullmq/connection.ts', 'executors/bullmq/keys.ts',
+    'executors/bullmq/message.ts', 'executors/bullmq/scripts.ts', 'subrequest.ts', 'subresponse.ts'
+  ],
+  'executors/bullmq/deliveries.ts': [
+    'errors.ts', 'execution.ts', 'executors/bullmq/keys.ts', 'executors/bullmq/message.ts',
+    'executors/bullmq/scripts.ts', 'hosted-app.ts', 'subresponse.ts'
+  ],
+  'executors/bullmq/start-worker.ts': [
+    'executors/bullmq/connection.ts', 'executors/bullmq/deliveries.ts', 'executors/bullmq/keys.ts',
+    'executors/bullmq/queue-options.ts', 'hosted-app.ts', 'option-checks.ts'
+  ],
+  'executors/bullmq.ts': [
+    'executor.ts', 'executors/bullmq/client.ts', 'executors/bullmq/connection.ts', 'executors/bullmq/queue-options.ts',
+    'hosted-app.ts', 'option-checks.ts', 'subrequest.ts'
   ],
   'executors/remote/forwarded.ts': ['subrequest.ts', 'subrequest/headers.ts'],
   'executors/remote/request.ts': ['executors/remote/forwarded.ts', 'marker.ts', 'subrequest.ts', 'subrequest/headers.ts'],
@@ -117,6 +143,9 @@ const table: Record<string, readonly string[]> = {
     'batch-handler.ts', 'dispatch/guard.ts', 'options.ts', 'shared-executor.ts', 'subrequest/headers.ts',
     'wire/schema.ts', 'wire/validate.ts'
   ],
+  'bullmq.ts': [
+    'executors/bullmq.ts', 'executors/bullmq/connection.ts', 'executors/bullmq/start-worker.ts', 'hosted-app.ts'
+  ],
   'index.ts': [
     'diagnostics.ts', 'dispatch/guard.ts', 'executor.ts', 'executors/in-process.ts', 'executors/process-pool.ts',
     'options.ts', 'parent.ts',
@@ -125,7 +154,7 @@ const table: Record<string, readonly string[]> = {
 }
 
 const files = readdirSync(lib, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts'))
-const entries = ['index.ts', 'remote.ts']
+const entries = ['index.ts', 'bullmq.ts', 'remote.ts']
 const source = (file: string) => readFileSync(new URL(file, lib), 'utf8')
 
 t.test('every file has its row, and imports what the row says', async t => {

@@ -53,6 +53,16 @@ t.test('every option of processPool() is in docs/process-pool.md, and no other',
   t.strictSame(documented, existing)
 })
 
+t.test('every option of bullmq() and startWorker() is in docs/bullmq.md, and no other', async t => {
+  const sections = read('docs/bullmq.md').split(/^\| `(?=bullmq\(\)|startWorker\(\))/m)
+  const sources = ['lib/executors/bullmq.ts', 'lib/executors/bullmq/start-worker.ts']
+  for (const [index, source] of sources.entries()) {
+    const documented = rows(sections[index + 1]!.split('\n\n')[0]!).map(([name]) => name!.replaceAll('`', ''))
+    const existing = [...read(source).matchAll(/\*\/\n {2}(\w+)\??: /g)].map(match => match[1])
+    t.strictSame(documented, existing)
+  }
+})
+
 t.test('every option of remote() is in docs/scaling.md, and no other', async t => {
   const [, section] = read('docs/scaling.md').split('### Options of `remote()`\n')
   const documented = rows(section!.split('\n### ')[0]!).map(([name]) => name!.replaceAll('`', ''))

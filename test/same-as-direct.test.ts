@@ -4,8 +4,10 @@ import type { AddressInfo } from 'node:net'
 import fc from 'fast-check'
 import type { FastifyServerOptions } from 'fastify'
 import t from 'tap'
+import { bullmq, startWorker } from '../lib/bullmq.ts'
 import batch, { concurrent, processPool, sequential, type BatchItem, type BatchItemResponse } from '../lib/index.ts'
 import { buildRealisticApp } from './fixtures/app.ts'
+import { findRedis, startRedis } from './fixtures/redis.ts'
 import { remote } from '../lib/remote.ts'
 import { listen, request, sendBatch, type Response } from './helper.ts'
 
@@ -86,6 +88,19 @@ function pool (options: { dispatch: 'inject' | 'direct' }) {
   return processPool({ ...options, app, exportName: 'buildRealisticApp', workers: 1, arguments: [{ trustProxy: options.dispatch === 'direct' }] })
 }
 
+const redis = findRedis()
+const connection = redis === undefined ? {} : await startRedis(t, redis)
+
+async function queue (dispatch: 'inject' | 'direct') {
+  const options = { connection, queue: dispatch }
+  if (redis !== undefined) {
+    const app = () => buildRealisticApp({ trustProxy: dispatch === 'inject' })
+    const worker = await startWorker({ ...options, app, dispatch, concurrency: 4 })
+    t.teardown(() => worker.close())
+  }
+  return bullmq(options)
+}
+
 /** Another server with the same app, as the upstream of the one that batches come to. */
 async function upstream (trustProxy: FastifyServerOptions['trustProxy']) {
   const app = buildRealisticApp({ trustProxy })
@@ -102,10 +117,13 @@ for (const [name, executor, trustProxy] of [
   ['concurrent, direct', concurrent({ limit: 4, dispatch: 'direct' }), false],
   ['processPool, inject', pool({ dispatch: 'inject' }), false],
   ['processPool, direct', pool({ dispatch: 'direct' }), true],
+  ['bullmq, inject', await queue('inject'), true],
+  ['bullmq, direct', await queue('direct'), false],
   ['remote', await upstream((_address, hop) => hop === 0), false],
   ['remote, behind a proxy', await upstream(true), true]
 ] as const) {
-  t.test(`a subrequest is answered as the same request sent directly: ${name}`, async t => {
+  const skip = executor.name === 'bullmq' && redis === undefined && 'SKIPPED: there is no redis-server on PATH'
+  t.test(`a subrequest is answered as the same request sent directly: ${name}`, { skip }, async t => {
     const app = buildRealisticApp({ trustProxy, pluginTimeout: 100_000 })
     app.register(batch, { executor, durationHeader: false, setCookie: 'expose' })
     await listen(app)

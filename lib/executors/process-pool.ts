@@ -1,8 +1,7 @@
 import { availableParallelism } from 'node:os'
-import { resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import type { FastifyInstance } from 'fastify'
 import type { Executor } from '../executor.ts'
+import { isHosted, moduleUrl } from '../hosted-app.ts'
 import { checkOptions, milliseconds, oneOf, positiveInteger, trueOrFalse, type Check } from '../option-checks.ts'
 import { isChild } from './process-pool/child-marker.ts'
 import { Pool, type PoolSettings } from './process-pool/pool.ts'
@@ -80,9 +79,10 @@ export function processPool (options: ProcessPoolOptions): Executor {
     perBatch: workers * concurrency,
     total: workers * concurrency,
 
-    start ({ log, initialConfig }: FastifyInstance): void | Promise<void> {
+    start (app: FastifyInstance): void | Promise<void> {
       // The app of a worker may itself have a batch route with a pool.
-      if (isChild()) return
+      if (isChild() || isHosted(app)) return
+      const { log, initialConfig } = app
       if (lazy) {
         pool ??= new Pool(settings, log)
       } else {
@@ -123,11 +123,6 @@ function resolveSettings (options: ProcessPoolOptions): PoolSettings {
     bootTimeout: options.bootTimeout ?? 30_000,
     gracePeriod: options.gracePeriod ?? 5000
   }
-}
-
-function moduleUrl (app: URL | string): string {
-  if (app instanceof URL || app.startsWith('file:')) return String(app)
-  return pathToFileURL(resolve(app)).href
 }
 
 function isClonableArray (value: unknown): boolean {

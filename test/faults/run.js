@@ -2,6 +2,7 @@
 import { closes } from './closes.js'
 import { idleKills } from './idle-kills.js'
 import { kills } from './kills.js'
+import { queueKills } from './queue-kills.js'
 import { upstreams } from './upstreams.js'
 
 const short = process.argv.includes('--short')
@@ -9,6 +10,7 @@ const scenarios = [
   [kills, { seconds: short ? 6 : 60, connections: 16, every: 150 }],
   [idleKills, { times: short ? 5 : 50 }],
   [closes, { times: short ? 5 : 100 }],
+  [queueKills, { seconds: short ? 9 : 60, connections: 8, workers: 6, every: 500 }],
   [upstreams, { seconds: short ? 6 : 60, connections: 16, every: 500 }]
 ]
 

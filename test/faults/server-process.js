@@ -42,9 +42,9 @@ export function kill (pid) {
   }
 }
 
-/** Starts the server: one with a pool of processes, unless another is named. */
-export async function startServer (ledger, name = 'server.js', upstreams = []) {
-  const server = fork(new URL(name, import.meta.url), [ledger.file, ...upstreams])
+/** Starts the server. */
+export async function startServer (ledger, program = 'server.js', values = [ledger.file]) {
+  const server = fork(new URL(program, import.meta.url), values)
   const [{ port }] = await once(server, 'message')
   const exited = once(server, 'exit')
   let hasExited = false

@@ -7,7 +7,7 @@ import { kill, makeLedger, startServer } from './server-process.js'
 export async function upstreams ({ seconds, connections, every }) {
   const ledger = makeLedger()
   const fleet = await Promise.all([0, 0, 0, 0].map(port => startUpstream(ledger, port)))
-  const server = await startServer(ledger, 'remote-server.js', fleet.map(({ port }) => `http://127.0.0.1:${port}`))
+  const server = await startServer(ledger, 'remote-server.js', [ledger.file, ...fleet.map(({ port }) => `http://127.0.0.1:${port}`)])
   const end = performance.now() + seconds * 1000
   const answered = new Map()
   const counts = { batches: 0, sent: 0, 200: 0, unknown: 0, not_started: 0, other: 0 }

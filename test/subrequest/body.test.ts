@@ -55,6 +55,19 @@ testEach('bytes are sent as base64', async (t, dispatch) => {
   }), { numRuns: 100 })
 })
 
+testEach('base64 may be as long as the limits of the app allow', async (t, dispatch) => {
+  const limit = 20 * 2 ** 20
+  const app = build(t, { executor: sequential({ dispatch }), route: { bodyLimit: limit } })
+  app.addContentTypeParser('application/octet-stream', { parseAs: 'buffer', bodyLimit: limit }, (_request, body, done) => {
+    done(null, body.length)
+  })
+  app.post('/', async request => String(request.body))
+  const body = Buffer.alloc(12 * 2 ** 20, 'x').toString('base64')
+  t.equal(String(await received(app, {
+    body, body_encoding: 'base64', headers: { 'content-type': 'application/octet-stream' }
+  })), String(12 * 2 ** 20))
+})
+
 testEach('what is not base64 is refused', async (t, dispatch) => {
   const app = buildBodies(t, dispatch)
   for (const body of ['a', 'ab', 'abc', 'a===', 'ab=c', 'YQ', 'YWI', 'YQ==\n', ' YQ==', 'Y-_=', 'YQ==YQ==', '=', 'é', 1, null, {}, undefined]) {

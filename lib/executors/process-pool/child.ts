@@ -1,21 +1,15 @@
 // What runs in a worker of a process pool. Each export is called by its name, with what `worker.ts` sends.
 import { inspect } from 'node:util'
 import type { FastifyInstance } from 'fastify'
-import { direct } from '../../dispatch/direct.ts'
-import { guardApp } from '../../dispatch/guard.ts'
-import { inject } from '../../dispatch/inject.ts'
 import { Execution } from '../../execution.ts'
+import { createApp, hostApp, type AppSource, type HostedApp } from '../../hosted-app.ts'
 import type { Subrequest } from '../../subrequest.ts'
 import type { Subresponse } from '../../subresponse.ts'
 import { markChild } from './child-marker.ts'
 import { watchForParent } from './orphan-watch.ts'
 
 /** How a worker boots. */
-export interface Boot {
-  /** The URL of the module of the app. */
-  readonly app: string
-  readonly exportName: string
-  readonly arguments: readonly unknown[]
+export interface Boot extends AppSource {
   readonly dispatch: 'inject' | 'direct'
   /** Milliseconds. */
   readonly gracePeriod: number
@@ -43,7 +37,7 @@ const executions = new Map<number, Execution>()
 const abortedEarly = new Set<number>()
 let latest = 0
 let app: FastifyInstance | undefined
-let dispatch: typeof inject
+let host: HostedApp
 
 markChild()
 process.on('message', ({ abort }: Partial<AbortMessage>) => {
@@ -59,23 +53,12 @@ export async function boot (settings: Boot): Promise<void> {
   // Without a parent, nobody else would end this process.
   process.once('disconnect', close)
   watchForParent(settings.gracePeriod)
-  dispatch = settings.dispatch === 'direct' ? direct : inject
   try {
     app = await createApp(settings)
-    guardApp(app)
-    await app.ready()
+    host = await hostApp(app, settings.dispatch)
   } catch (error) {
     throw portable(error)
   }
-}
-
-async function createApp ({ app: url, exportName, arguments: values }: Boot): Promise<FastifyInstance> {
-  const module = await import(url)
-  const create = module[exportName] ?? module.default?.[exportName]
-  if (typeof create !== 'function') throw new TypeError(`${url} has no function "${exportName}"`)
-  const created = await create(...values)
-  if (typeof created?.routing !== 'function') throw new TypeError(`"${exportName}" of ${url} gave no Fastify instance`)
-  return created
 }
 
 /** Answers one subrequest. */
@@ -89,10 +72,7 @@ async function run (id: number, subrequest: Subrequest, maxResponseBytes: number
   const execution = new Execution(app!, maxResponseBytes)
   executions.set(id, execution)
   try {
-    // Whatever the app does with an abort, this worker has heard of it.
-    const aborted = new Promise<undefined>(resolve => { execution.onAbort(() => { resolve(undefined) }) })
-    const batch = Object.freeze(subrequest.batch)
-    return await Promise.race([dispatch({ ...subrequest, batch }, execution), aborted])
+    return await host.run(subrequest, execution)
   } finally {
     executions.delete(id)
   }

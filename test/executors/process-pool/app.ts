@@ -45,6 +45,10 @@ export default async function build (options: AppOptions = {}): Promise<FastifyI
     while (performance.now() < end);
     return process.pid
   })
+  app.get('/later', async () => {
+    await new Promise(resolve => { setTimeout(resolve, 300) })
+    return 'late'
+  })
   app.all('/forever', () => { while (true); })
   app.get<{ Querystring: { name: string } }>('/wait', ({ signal, query: { name } }) => {
     waiting.push(`${name} waits`)
@@ -55,6 +59,12 @@ export default async function build (options: AppOptions = {}): Promise<FastifyI
     note(body)
     return 'noted'
   })
+  app.post<{ Body: { ms: number } }>('/spin-and-note', async ({ body: { ms } }) => {
+    const end = performance.now() + ms
+    while (performance.now() < end);
+    note('spun')
+    return 'spun'
+  })
   app.post('/note-and-die', async () => {
     note('ran')
     process.kill(process.pid, 'SIGKILL')
@@ -64,8 +74,11 @@ export default async function build (options: AppOptions = {}): Promise<FastifyI
   app.get('/disconnect', () => { process.disconnect() })
   app.get('/disconnect-and-spin', () => {
     process.disconnect()
-    const end = performance.now() + 3000
-    while (performance.now() < end);
+    setImmediate(() => {
+      note('disconnected')
+      const end = performance.now() + 3000
+      while (performance.now() < end);
+    })
   })
   app.get('/throw-late', () => { setImmediate(() => { throw new Error('late') }) })
   app.get('/out-of-memory', () => {

@@ -1,7 +1,7 @@
 // Whatever a worker does to itself: there is one answer, and soon another worker.
 import t from 'tap'
 import { injectBatch } from '../../helper.ts'
-import { answers, buildPool, get, isAlive, nextPid, started } from './pool.ts'
+import { answers, buildPool, get, isAlive, makeLedger, nextPid } from './pool.ts'
 
 for (const [death, url, execArgv] of [
   ['process.exit', '/exit'],
@@ -21,13 +21,13 @@ for (const [death, url, execArgv] of [
 }
 
 t.test('a worker that nothing can be sent to is given nothing, while it has not ended', async t => {
-  const parent = buildPool(t, { concurrency: 2 })
+  const ledger = makeLedger(t)
+  const parent = buildPool(t, { concurrency: 2, arguments: [{ ledger: ledger.file }] })
   const first = await nextPid(parent)
-  const running = started('/disconnect-and-spin')
   const spinning = answers(parent, '/disconnect-and-spin')
-  await running
-  // This one finds out, or is lost. Then it is known.
-  await answers(parent, '/pid')
+  while (!ledger.read().includes('disconnected')) await new Promise(setImmediate)
+  // This one finds out. Then it is known.
+  t.match(await answers(parent, '/pid'), [{ status_code: 502, outcome: 'unknown' }])
   const [next] = await answers(parent, '/pid')
   t.equal(next!.status_code, 200)
   t.not(next!.body, first)

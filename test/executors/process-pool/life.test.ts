@@ -42,8 +42,8 @@ t.test('a close waits for what runs, and refuses what waits for a worker', async
   const ledger = makeLedger(t)
   const parent = buildPool(t, { arguments: [{ ledger: ledger.file }] })
   await parent.ready()
-  const running = started('/spin?ms=301')
-  const answered = answers(parent, '/spin?ms=301', '/spin?ms=302')
+  const running = started('/later')
+  const answered = answers(parent, '/later', '/later')
   await running
   const closed = parent.close()
   const statuses = (await answered).map(answer => [answer.status_code, answer.outcome])
