@@ -119,8 +119,8 @@ export async function startWorker (options: StartWorkerOptions): Promise<BatchWo
   }
 }
 
-async function isReady (redis: Redis): Promise<void> {
-  if (redis.status !== 'ready') await new Promise<void>(resolve => { redis.once('ready', resolve) })
+function isReady (redis: Redis): Promise<void> {
+  return redis.status === 'ready' ? Promise.resolve() : new Promise(resolve => { redis.once('ready', resolve) })
 }
 
 function sourceOf ({ app, exportName = 'default', arguments: values = [] }: StartWorkerOptions): AppSource {
