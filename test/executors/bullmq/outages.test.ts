@@ -47,7 +47,7 @@ t.test('what comes while Redis is away is refused and never run, and what comes 
   await startProcess(t, { connection, appOptions: { ledger: file } })
   t.match(await answers(api, '/pid'), [{ status_code: 200 }])
   await redis.stop('SIGTERM')
-  await until(() => lines.some(line => line.includes('was lost')))
+  await until(() => lines.filter(line => line.includes('was lost')).length === 2)
   const back = delay(5000).then(() => redis.start())
   t.match((await injectBatch(api, [note, note])).batch, Array(2).fill({
     status_code: 503, outcome: 'not_started', body: /FST_BATCH_QUEUE_UNAVAILABLE/
@@ -109,7 +109,7 @@ t.test('an app closes although Redis is away, and so does a worker', { skip }, a
   const worker = await startHere(t, { connection, gracePeriod: 100, app })
   t.match(await answers(api, '/'), [{ status_code: 200 }])
   await redis.stop()
-  await until(() => lines.some(line => line.includes('was lost')))
+  await until(() => lines.filter(line => line.includes('was lost')).length === 2)
   await api.close()
   await worker.close()
 })
