@@ -36,12 +36,12 @@ export class Answers {
   }
 
   /** Keeps an answer, if an item that still waits may take something from it. */
-  keep (outcome: Outcome, waits: (planned: PlannedItem) => boolean): void {
-    const { dependents, duplicates } = outcome.planned
+  keep (planned: PlannedItem, outcome: Outcome, waits: (planned: PlannedItem) => boolean): void {
+    const { dependents, duplicates } = planned
     if (dependents.length + duplicates.length === 0) return
     const bound = dependents.filter(({ bindings }) => bindings.length > 0)
     const takers = [...bound, ...duplicates].filter(waits).length
-    if (takers > 0) this.#kept.set(outcome.planned, { outcome, takers })
+    if (takers > 0) this.#kept.set(planned, { outcome, takers })
   }
 
   /** Gives the outcome of an item that was kept. */

@@ -23,8 +23,8 @@ export class OutcomeList implements OutcomeSink {
   }
 
   deliver (outcome: Outcome): void {
-    const { planned, subresponse } = outcome
-    this.outcomes[planned.index] = outcome
+    const { index, subresponse } = outcome
+    this.outcomes[index] = outcome
     // What the plugin itself answers is small, and always has its place.
     if (subresponse.outcome === undefined) this.heldBytes += subresponse.body.byteLength
   }

@@ -1,14 +1,16 @@
 import type { FastifyError } from 'fastify'
 import { InvalidStatusError, ResponseTooLargeError } from './errors.ts'
 import type { PlannedItem } from './plan/item.ts'
-import type { UnstartedSubrequest } from './subrequest.ts'
 import { failedSubresponse, type Subresponse } from './subresponse.ts'
 
-/** How one item ended. */
+/** How one item ended. Plain data, so that it can be stored. */
 export interface Outcome {
-  readonly planned: PlannedItem
-  /** What ran, or would have. `undefined` if values for it were still missing. */
-  readonly subrequest: UnstartedSubrequest | undefined
+  readonly index: number
+  readonly id: string | undefined
+  /** As the client wrote it. */
+  readonly method: string
+  /** Of what ran, or would have. `undefined` if values for it were still missing. */
+  readonly url: string | undefined
   readonly subresponse: Subresponse
   /** Milliseconds from its start, 0 if it was not started. */
   readonly duration: number
@@ -16,10 +18,19 @@ export interface Outcome {
   readonly abandoned: boolean
 }
 
-/** The outcome of an item that did not run. */
+/** Gives the outcome of an item that ran. */
+export function ended (
+  { item: { id, method }, index }: PlannedItem, url: string | undefined, subresponse: Subresponse,
+  { duration, abandoned }: Pick<Outcome, 'duration' | 'abandoned'>
+): Outcome {
+  return { index, id, method, url, subresponse, duration, abandoned }
+}
+
+const notRun = Object.freeze({ duration: 0, abandoned: false })
+
+/** Gives the outcome of an item that did not run. */
 export function notStarted (planned: PlannedItem, error: FastifyError): Outcome {
-  const subresponse = failedSubresponse(error, 'not_started')
-  return { planned, subrequest: planned.subrequest, subresponse, duration: 0, abandoned: false }
+  return ended(planned, planned.subrequest?.url, failedSubresponse(error, 'not_started'), notRun)
 }
 
 // What says why there is no answer is always left, and no way past the limits.

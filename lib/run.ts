@@ -10,7 +10,7 @@ import {
 } from './errors.ts'
 import { Execution } from './execution.ts'
 import type { OutcomeSink } from './outcome-sink.ts'
-import { checkSubresponse, notStarted, type Outcome } from './outcome.ts'
+import { checkSubresponse, ended, notStarted, type Outcome } from './outcome.ts'
 import type { Plan } from './plan.ts'
 import { nameOf, type PlannedItem } from './plan/item.ts'
 import { Schedule } from './schedule.ts'
@@ -124,7 +124,7 @@ export function startRun (plan: Plan, settings: RunSettings, { sink, ...given }:
       subrequest = prepare(planned, started)
     } catch (error) {
       release?.()
-      return settle(notStarted(planned, error as FastifyError))
+      return settle(planned, notStarted(planned, error as FastifyError))
     } finally {
       answers.release(planned)
     }
@@ -145,11 +145,10 @@ export function startRun (plan: Plan, settings: RunSettings, { sink, ...given }:
 
   /** Answers an item with the answer to the one that asked for the same. */
   function repeat (planned: PlannedItem, release: Release | undefined): void {
-    const outcome = answers.outcomeOf(planned.original!)
+    const { subresponse, duration } = answers.outcomeOf(planned.original!)
     answers.release(planned)
     release?.()
-    const subresponse = fit(outcome.subresponse)
-    settle({ ...outcome, planned, subrequest: planned.subrequest, subresponse, abandoned: false })
+    settle(planned, ended(planned, planned.subrequest!.url, fit(subresponse), { duration, abandoned: false }))
   }
 
   function prepare (planned: PlannedItem, started: number): Subrequest {
@@ -177,9 +176,9 @@ export function startRun (plan: Plan, settings: RunSettings, { sink, ...given }:
     item.release?.()
     const { planned, subrequest } = item
     const duration = performance.now() - item.started
-    const outcome = { planned, subrequest, subresponse: fit(subresponse), duration, abandoned }
+    const outcome = ended(planned, subrequest.url, fit(subresponse), { duration, abandoned })
     item.answered?.(outcome)
-    settle(outcome)
+    settle(planned, outcome)
   }
 
   function bytesLeft (): number {
@@ -193,31 +192,32 @@ export function startRun (plan: Plan, settings: RunSettings, { sink, ...given }:
   }
 
   /** Hands an outcome on, and lets go on, or not, what depends on it. */
-  function settle (outcome: Outcome): void {
-    const { planned, subresponse: { status } } = outcome
-    answers.keep(outcome, waits)
+  function settle (planned: PlannedItem, outcome: Outcome): void {
+    const { status } = outcome.subresponse
+    answers.keep(planned, outcome, waits)
     sink.deliver(outcome)
     if (status < 400) schedule.succeed(planned)
     else if (plan.stopOnError) skip(schedule.clear(), new StoppedError(planned.index, status))
-    else skipDependents(outcome)
+    else skipDependents(planned, status)
     advance()
   }
 
-  function skipDependents (outcome: Outcome): void {
-    const failed = [outcome]
-    for (const { planned, subresponse: { status } } of failed) {
+  function skipDependents (planned: PlannedItem, status: number): void {
+    const failed = [{ planned, status }]
+    for (const { planned, status } of failed) {
       const left = schedule.fail(planned)
-      failed.push(...skip(left, new DependencyFailedError(nameOf(planned), status)))
+      if (left.length === 0) continue
+      const error = new DependencyFailedError(nameOf(planned), status)
+      skip(left, error)
+      failed.push(...left.map(planned => ({ planned, status: error.statusCode! })))
     }
   }
 
-  function skip (items: PlannedItem[], error: FastifyError): Outcome[] {
-    return items.map(planned => {
-      const outcome = notStarted(planned, error)
+  function skip (items: readonly PlannedItem[], error: FastifyError): void {
+    for (const planned of items) {
       answers.release(planned)
-      sink.deliver(outcome)
-      return outcome
-    })
+      sink.deliver(notStarted(planned, error))
+    }
   }
 
   function abandon (item: Running, error: FastifyError): void {

@@ -16,9 +16,8 @@ export function writeItem (outcome: Outcome, settings: ItemSettings): string {
 }
 
 /** Writes what stands between the braces of an answer. */
-export function writeMembers ({ planned, subresponse, duration }: Outcome, settings: ItemSettings): string {
+export function writeMembers ({ id, subresponse, duration }: Outcome, settings: ItemSettings): string {
   const { status, reason, outcome } = subresponse
-  const { id } = planned.item
   // An id has no character that JSON would escape.
   return `${id === undefined ? '' : `"id":"${id}",`}"status_code":${status},"reason_phrase":${quote(reason)}` +
     `,"headers":{${writeHeaders(subresponse, duration, settings)}},${writeBody(subresponse, settings)}` +

@@ -70,7 +70,7 @@ export class NdjsonAnswer extends Readable implements BatchAnswer {
     this.#early = undefined
     for (const outcome of outcomes) this.#pushLine(outcome, false)
     if (this.#ended) this.#pushEnd()
-    const inOrder = outcomes.toSorted((a, b) => a.planned.index - b.planned.index)
+    const inOrder = outcomes.toSorted((a, b) => a.index - b.index)
     return { payload: this, outcomes: inOrder, duration: undefined }
   }
 
@@ -86,7 +86,7 @@ export class NdjsonAnswer extends Readable implements BatchAnswer {
     // An embedded body may have line breaks between its tokens, where a space means the same (RFC 8259 section 2).
     const members = writeMembers(outcome, this.#settings).replace(/[\r\n]/g, ' ')
     const said = cookiesDropped ? ',"set_cookie":"dropped"' : ''
-    this.full = !this.push(`{"index":${outcome.planned.index},${members}${said}}\n`)
+    this.full = !this.push(`{"index":${outcome.index},${members}${said}}\n`)
   }
 
   #pushEnd (): void {

@@ -10,11 +10,11 @@ import type { Outcome } from '../outcome.ts'
  */
 export function collectCookies (outcomes: readonly Outcome[]): string[] {
   const cookies = new Map<string, string>()
-  for (const { subrequest, subresponse } of outcomes) {
+  for (const { url, subresponse } of outcomes) {
     const setCookie = subresponse.headers['set-cookie']
-    if (subrequest === undefined || setCookie === undefined || subresponse.outcome !== undefined) continue
+    if (url === undefined || setCookie === undefined || subresponse.outcome !== undefined) continue
     for (const text of [setCookie].flat()) {
-      const { key, cookie } = resolveCookie(text, subrequest.url)
+      const { key, cookie } = resolveCookie(text, url)
       cookies.delete(key)
       cookies.set(key, cookie)
     }

@@ -26,7 +26,7 @@ export class Summary {
   }
 
   add (outcome: Outcome): void {
-    const { planned, subresponse: { status, outcome: ending } } = outcome
+    const { index, subresponse: { status, outcome: ending } } = outcome
     this.#total++
     if (ending === 'not_started') this.#notStarted++
     else if (ending === undefined && status < 400) this.#ok++
@@ -34,7 +34,7 @@ export class Summary {
     if (status === 429 || status === 503 || status === 504) this.#refused = true
     // A transaction is sent again as a whole, or not at all.
     if (!this.#atomic && !isWorthRetrying(outcome)) return
-    this.#retry.push(planned.index)
+    this.#retry.push(index)
     this.#wait = Math.max(this.#wait, retryAfter(outcome) ?? -1)
   }
 
@@ -56,8 +56,8 @@ export class Summary {
  * was no time left to start it, or it is not known what became of it and its method is idempotent. Never an item that
  * only the failure of another kept from running: that one has to be mended first.
  */
-function isWorthRetrying ({ planned, subresponse: { status, outcome, code = '' } }: Outcome): boolean {
-  if (outcome === 'unknown') return idempotent.has(planned.item.method.toUpperCase()) && !lasting.has(code)
+function isWorthRetrying ({ method, subresponse: { status, outcome, code = '' } }: Outcome): boolean {
+  if (outcome === 'unknown') return idempotent.has(method.toUpperCase()) && !lasting.has(code)
   return status === 429 || status === 503 || (outcome === 'not_started' && status === 504)
 }
 

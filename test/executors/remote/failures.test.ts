@@ -141,7 +141,7 @@ t.test('out of time while all connections are taken: nothing was started, and no
     if (url === '/first') wait.open(() => { reply.send('late') })
     else reply.send('now')
   })
-  const front = await buildFront(t, await originOf(upstream), { connections: 1, limit: 2 }, { subrequestTimeout: 200 })
+  const front = await buildFront(t, await originOf(upstream), { connections: 1, limit: 2 }, { batchTimeout: 200 })
   const { batch: answers } = await sendBatch(front, [get('/first'), get('/second')])
   t.match(answers, [{ status_code: 504, outcome: 'unknown' }, { status_code: 504, outcome: 'not_started' }])
   ;(await wait.promise)()
