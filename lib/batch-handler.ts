@@ -12,12 +12,11 @@ import { readConnection, readParent, type Connection } from './parent.ts'
 import { planBatch, type Plan, type PlanRules } from './plan.ts'
 import { prefersLines } from './reply/accept.ts'
 import type { BatchAnswer } from './reply/answer.ts'
-import { writeSeconds } from './reply/item.ts'
 import { JsonAnswer } from './reply/json.ts'
-import { NdjsonAnswer } from './reply/ndjson.ts'
-import { collectCookies } from './reply/set-cookie.ts'
-import { startRun, type Run } from './run.ts'
-import type { SharedExecutor } from './shared-executor.ts'
+import { NdjsonAnswer, type LinesSettings } from './reply/ndjson.ts'
+import { sendAnswer, type SendSettings } from './reply/send.ts'
+import type { Submit } from './respond-async/submit.ts'
+import { startRun, type Run, type RunSettings } from './run.ts'
 import { runInTransaction } from './transaction.ts'
 import type { BatchBody, BatchSummary } from './wire/schema.ts'
 
@@ -27,10 +26,11 @@ export interface BatchHandlerSettings {
   /** Names the batch route. */
   readonly route: string
   readonly options: ResolvedOptions
-  readonly executor: SharedExecutor
   readonly rules: PlanRules
-  /** The largest body that a client can send, in bytes. */
-  readonly bodyLimit: number
+  readonly runSettings: RunSettings
+  readonly replySettings: LinesSettings & SendSettings
+  /** Stores batches whose clients do not wait for the answer. */
+  readonly submit: Submit | undefined
 }
 
 /** The handler of a batch route, and what goes with it. */
@@ -66,22 +66,21 @@ interface Batch {
 
 /** Makes the handler that takes a batch through all stages, from its body to its answer. */
 export function createBatchHandler (settings: BatchHandlerSettings): BatchHandler {
-  const { root, route, options, executor, rules } = settings
+  const { root, route, options, rules, runSettings, replySettings, submit } = settings
   const admission = Admission.of(root)
   // Not a Set: its outgrown tables, once they are old, hold what was in them until the next full collection.
   const runs: Run[] = []
   const parentSettings = { route, https: options.https, headerPolicy: rules.headerPolicy }
-  const { setCookie } = options
-  const itemSettings = { ...options, exposeCookies: setCookie === 'expose', forwardCookies: setCookie === 'forward' }
-  const runSettings = { ...itemSettings, app: root, executor, maxBodyBytes: settings.bodyLimit }
+  // What it is answered with depends on them (RFC 9110 section 12.5.5, RFC 7240 section 2).
+  const variants = submit === undefined ? 'accept' : 'accept, prefer'
   let closing = false
 
   return { onRequest, handle, close }
 
   function onRequest (request: FastifyRequest, reply: FastifyReply, done: () => void): void {
     reply.header('cache-control', 'no-store')
-    // What it is answered with depends on it (RFC 9110 section 12.5.5). Hooks before may have more to say.
-    reply.header('vary', [reply.getHeader('vary') ?? [], 'accept'].flat().join(', '))
+    // Hooks before may have more to say.
+    reply.header('vary', [reply.getHeader('vary') ?? [], variants].flat().join(', '))
     if (isNested(request)) return refuse(reply, new NestedBatchError())
 
     const arrival: Arrival = { connection: readConnection(request.raw.socket), gone: false }
@@ -103,6 +102,7 @@ export function createBatchHandler (settings: BatchHandlerSettings): BatchHandle
     const parent = readParent(request, arrival.connection, size, parentSettings)
     const plan = planBatch(body, parent, rules)
     if (plan.atomic && options.transaction === undefined) throw new NoTransactionsError()
+    if (submit !== undefined && await submit(request, reply, body, parent)) return reply
 
     const timeout = Math.min(options.batchTimeout, body.timeout_ms ?? Infinity)
     // To end a transaction has a deadline of its own.
@@ -113,8 +113,8 @@ export function createBatchHandler (settings: BatchHandlerSettings): BatchHandle
       throw new OverloadedError(options.maxInFlight)
     }
     const answer = prefersLines(request.headers)
-      ? new NdjsonAnswer(plan.atomic, itemSettings)
-      : new JsonAnswer(size, plan.atomic, itemSettings)
+      ? new NdjsonAnswer(plan.atomic, replySettings)
+      : new JsonAnswer(size, plan.atomic, replySettings)
     const batch: Batch = { plan, request, arrival, answer, started, timeout }
     const ended = channels.batch.hasSubscribers
       ? channels.batch.tracePromise(() => run(batch), { requestId: parent.requestId, route, size })
@@ -160,20 +160,14 @@ export function createBatchHandler (settings: BatchHandlerSettings): BatchHandle
   }
 
   function send (reply: FastifyReply, answer: BatchAnswer): FastifyReply {
-    const { payload, outcomes, duration } = answer.send()
-    reply.code(options.responseStatus).headers(answer.headers)
-    const cookies = itemSettings.forwardCookies ? collectCookies(outcomes) : []
-    if (cookies.length > 0) reply.header('set-cookie', cookies)
     // A connection that is kept alive would hold the close of the server back. HTTP/2 knows no such header.
     const { raw } = reply.request
-    if (raw.httpVersionMajor === 1) {
-      if (closing) reply.header('connection', 'close')
-      // What inject has for a socket knows no such method.
-      else if (duration === undefined) reply.raw.once('finish', () => { if (closing) raw.socket.destroySoon?.() })
-    }
-    const { durationHeader } = options
-    if (durationHeader !== false && duration !== undefined) reply.header(durationHeader, writeSeconds(duration))
-    return reply.send(payload)
+    const isHttp1 = raw.httpVersionMajor === 1
+    if (isHttp1 && closing) reply.header('connection', 'close')
+    const { duration } = sendAnswer(reply, answer, replySettings)
+    // What inject has for a socket knows no such method.
+    if (isHttp1 && duration === undefined) reply.raw.once('finish', () => { if (closing) raw.socket.destroySoon?.() })
+    return reply
   }
 
   function close (): void {

@@ -165,3 +165,23 @@ export const CommitFailedError = createError<[options: ErrorOptions]>(
 /** An item failed, and so did the rollback, or it did not end in time; the cause is in the log. */
 export const RollbackFailedError = createError<[options: ErrorOptions]>(
   'FST_BATCH_ROLLBACK_FAILED', 'the transaction could not be rolled back', 500)
+
+/** The batch was cancelled before the item was started. */
+export const CancelledError = createError<[]>(
+  'FST_BATCH_CANCELLED', 'the batch was cancelled', 424)
+
+/** A stored batch was to be run on, and its route does not take it any more; the cause is in the log. */
+export const NotResumedError = createError<[options: ErrorOptions]>(
+  'FST_BATCH_NOT_RESUMED', 'the batch route does not take this batch any more', 500)
+
+/** There is no stored batch of this id, or it is somebody else's, or it has expired. */
+export const NoSuchBatchError = createError<[]>(
+  'FST_BATCH_NOT_FOUND', 'there is no such batch', 404)
+
+/** The `idempotency-key` was used before, with another batch. */
+export const IdempotencyKeyReusedError = createError<[]>(
+  'FST_BATCH_IDEMPOTENCY_KEY_REUSED', 'the idempotency-key was used for another batch', 422)
+
+/** So many stored batches are unfinished that this one was not stored. */
+export const StorageFullError = createError<[limit: number]>(
+  'FST_BATCH_STORAGE_FULL', 'more than %d batches would be unfinished', 503)

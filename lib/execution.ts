@@ -1,5 +1,8 @@
 import type { FastifyInstance } from 'fastify'
-import type { ExecutionContext } from './executor.ts'
+import { ExecutorFailedError, InvalidStatusError, ResponseTooLargeError } from './errors.ts'
+import type { ExecutionContext, Executor } from './executor.ts'
+import type { Subrequest } from './subrequest.ts'
+import { failedSubresponse, type Subresponse } from './subresponse.ts'
 
 /**
  * The context of one execution, and what ends it.
@@ -37,4 +40,31 @@ export class Execution implements ExecutionContext {
     this.#reason = reason
     this.#listeners?.forEach(listener => { listener(reason) })
   }
+}
+
+/** Gives the answer of an executor to a subrequest, or what is to be said instead of it. Never rejects. */
+export async function execute (executor: Executor, subrequest: Subrequest, execution: Execution): Promise<Subresponse> {
+  try {
+    return checkSubresponse(await executor.execute(subrequest, execution), execution.maxResponseBytes)
+  } catch (cause) {
+    const error = new ExecutorFailedError(executor.name, { cause })
+    execution.app.log.error({ err: error, batch: subrequest.batch }, error.message)
+    return failedSubresponse(error, 'unknown')
+  }
+}
+
+// What says why there is no answer is always left, and no way past the limits.
+const maxFailureBytes = 1024
+
+/** @throws TypeError if it is no answer at all */
+function checkSubresponse (subresponse: Subresponse, maxBytes: number): Subresponse {
+  const { status, body, outcome } = subresponse
+  if (!(body instanceof Uint8Array)) throw new TypeError('the body of a Subresponse must be a Uint8Array')
+  if (!Number.isInteger(status) || status < 200 || status > 999) {
+    return failedSubresponse(new InvalidStatusError(String(status)), 'unknown')
+  }
+  if (body.byteLength > (outcome === undefined ? maxBytes : maxFailureBytes)) {
+    return failedSubresponse(new ResponseTooLargeError(maxBytes), 'unknown')
+  }
+  return subresponse
 }

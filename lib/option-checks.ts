@@ -28,13 +28,14 @@ export function isInteger (value: unknown, min: number, max: number): boolean {
 }
 
 /**
- * Checks every option that was given.
+ * Checks every option that was given. `place` is what stands before its name.
  * @throws InvalidOptionError names the option, what it must be and what was given
  */
-export function checkOptions (options: object, checks: Readonly<Record<string, Check>>): void {
-  for (const [name, value] of Object.entries(options)) {
-    if (!Object.hasOwn(checks, name)) throw invalidOption(name, 'left out, as there is no such option', value)
-    const [wanted, holds, isSecret] = checks[name]!
+export function checkOptions (options: object, checks: Readonly<Record<string, Check>>, place = ''): void {
+  for (const [key, value] of Object.entries(options)) {
+    const name = place + key
+    if (!Object.hasOwn(checks, key)) throw invalidOption(name, 'left out, as there is no such option', value)
+    const [wanted, holds, isSecret] = checks[key]!
     if (value === undefined || holds(value)) continue
     throw isSecret ? new InvalidOptionError(name, wanted, 'something else') : invalidOption(name, wanted, value)
   }

@@ -5,6 +5,7 @@ import { sequential } from './executors/in-process.ts'
 import {
   checkOptions, invalidOption, isInteger, isLongSecret, milliseconds, oneOf, positiveInteger, trueOrFalse, type Check
 } from './option-checks.ts'
+import { resolveRespondAsync, type RespondAsyncOptions, type ResolvedRespondAsync } from './respond-async/options.ts'
 import { defaultInheritHeaders, defaultProtectedHeaders } from './subrequest/headers.ts'
 import type { TransactionAdapter } from './transaction.ts'
 
@@ -67,6 +68,11 @@ export interface BatchOptions {
    * 32 characters, or several while they are changed. Default: none may.
    */
   secret?: string | readonly string[]
+  /**
+   * Lets batches outlive their connection, for clients that ask for it (`prefer: respond-async`, RFC 7240): with an
+   * executor that can store them. Default: none do.
+   */
+  respondAsync?: RespondAsyncOptions
   /** What else the batch route gets: hooks, `config`, `bodyLimit`, `constraints`, `schema` without `body` … */
   route?: BatchRouteOptions
 }
@@ -77,10 +83,17 @@ export type BatchRouteOptions =
   { schema?: Omit<FastifySchema, 'body'> }
 
 /** The options with their defaults, checked. */
-export type ResolvedOptions = Readonly<Required<Omit<BatchOptions, Optional | 'secret'>> & Pick<BatchOptions, Optional> & { secret: readonly string[] }>
+export type ResolvedOptions =
+  Readonly<Required<Omit<BatchOptions, Optional | keyof Resolved>> & Pick<BatchOptions, Optional> & Resolved>
 
 /** Options whose absence says something. */
 type Optional = 'https' | 'transaction'
+
+/** Options that are something else once they are resolved. */
+interface Resolved {
+  readonly secret: readonly string[]
+  readonly respondAsync: ResolvedRespondAsync | undefined
+}
 
 const headerName = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const headerNameOrPrefix = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+\*?$/
@@ -110,7 +123,8 @@ const checks: Readonly<Record<keyof BatchOptions, Check>> = {
   transaction: ['an object with begin, commit and rollback', isTransactionAdapter],
   allow: ['a function', value => typeof value === 'function'],
   secret: ['a string of at least 32 characters, or an array of such', value => [value].flat().every(isLongSecret), true],
-  route: ['an object', value => typeof value === 'object' && value !== null]
+  respondAsync: ['an object', isObject],
+  route: ['an object', isObject]
 }
 
 const reservedForRoute = [
@@ -148,6 +162,7 @@ export function resolveOptions (options: BatchOptions): ResolvedOptions {
     transaction: options.transaction,
     allow: options.allow ?? allowByConfig,
     secret: [options.secret ?? []].flat(),
+    respondAsync: options.respondAsync && resolveRespondAsync(options.respondAsync),
     route: Object.freeze({ ...options.route })
   }
   if (resolved.maxInFlight < resolved.maxRequests) {
@@ -161,6 +176,10 @@ export function resolveOptions (options: BatchOptions): ResolvedOptions {
     const { name } = resolved.executor
     throw invalidOption('allow', `left out, as the executor "${name}" matches routes elsewhere: \`config: { batch: false }\` works there`, options.allow)
   }
+  if (resolved.respondAsync !== undefined && resolved.executor.storage === undefined) {
+    const { name } = resolved.executor
+    throw invalidOption('respondAsync', `left out, as the executor "${name}" cannot store batches`, options.respondAsync)
+  }
   for (const name of reservedForRoute) {
     if (Object.hasOwn(resolved.route, name)) throw invalidOption(`route.${name}`, 'left to the plugin', options.route![name as never])
   }
@@ -173,6 +192,10 @@ export function resolveOptions (options: BatchOptions): ResolvedOptions {
 
 function isArrayOf (values: unknown, pattern: RegExp): boolean {
   return Array.isArray(values) && values.every(value => typeof value === 'string' && pattern.test(value))
+}
+
+function isObject (value: unknown): boolean {
+  return typeof value === 'object' && value !== null
 }
 
 function isResponseStatus (value: unknown): boolean {

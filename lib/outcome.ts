@@ -1,5 +1,4 @@
 import type { FastifyError } from 'fastify'
-import { InvalidStatusError, ResponseTooLargeError } from './errors.ts'
 import type { PlannedItem } from './plan/item.ts'
 import { failedSubresponse, type Subresponse } from './subresponse.ts'
 
@@ -31,23 +30,4 @@ const notRun = Object.freeze({ duration: 0, abandoned: false })
 /** Gives the outcome of an item that did not run. */
 export function notStarted (planned: PlannedItem, error: FastifyError): Outcome {
   return ended(planned, planned.subrequest?.url, failedSubresponse(error, 'not_started'), notRun)
-}
-
-// What says why there is no answer is always left, and no way past the limits.
-const maxFailureBytes = 1024
-
-/**
- * Gives what an executor answered, or what is to be said instead of it.
- * @throws TypeError if it is no answer at all
- */
-export function checkSubresponse (subresponse: Subresponse, maxBytes: number): Subresponse {
-  const { status, body, outcome } = subresponse
-  if (!(body instanceof Uint8Array)) throw new TypeError('the body of a Subresponse must be a Uint8Array')
-  if (!Number.isInteger(status) || status < 200 || status > 999) {
-    return failedSubresponse(new InvalidStatusError(String(status)), 'unknown')
-  }
-  if (body.byteLength > (outcome === undefined ? maxBytes : maxFailureBytes)) {
-    return failedSubresponse(new ResponseTooLargeError(maxBytes), 'unknown')
-  }
-  return subresponse
 }

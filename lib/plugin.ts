@@ -3,10 +3,13 @@ import type { FastifyInstance, FastifyPluginAsync, FastifySchemaCompiler } from 
 import fp from 'fastify-plugin'
 import { createBatchHandler } from './batch-handler.ts'
 import { guardApp } from './dispatch/guard.ts'
+import { isHosted } from './hosted-app.ts'
 import { resolveOptions, type BatchOptions, type ResolvedOptions } from './options.ts'
+import { createRespondAsync } from './respond-async.ts'
+import { addBatchResource } from './respond-async/routes.ts'
 import { shareExecutor } from './shared-executor.ts'
 import { headerPolicy } from './subrequest/headers.ts'
-import { batchBody, batchLine, batchResponse } from './wire/schema.ts'
+import { batchBody, batchLine, batchProgress, batchResponse } from './wire/schema.ts'
 import { compileBatchBody, refuseMediaType } from './wire/validate.ts'
 
 /** The answer to a batch, by its media type. @fastify/swagger leaves the schemas of media types as they are. */
@@ -19,7 +22,7 @@ const responseSchema = {
 /** Adds a batch route to an app. It can be registered any number of times, in any context. */
 const fastifyBatch: FastifyPluginAsync<BatchOptions> = async (instance, given) => {
   const options = resolveOptions(given)
-  const { maxRequests, defaultContentType, jsonApi, dedupe } = options
+  const { maxRequests, defaultContentType, jsonApi, dedupe, setCookie } = options
   const { onRequest = [], constraints, handlerTimeout, schema, ...route } = options.route
   const protectedHeaders = [...options.protectedHeaders, ...options.executor.protectedHeaders ?? []]
   const root = rootOf(instance)
@@ -27,21 +30,20 @@ const fastifyBatch: FastifyPluginAsync<BatchOptions> = async (instance, given) =
   const methods = new Set(['CONNECT'])
   const routeName = instance.prefix + options.url + (constraints === undefined ? '' : ` ${JSON.stringify(constraints)}`)
 
-  const handler = createBatchHandler({
-    root,
-    route: routeName,
-    options,
-    executor,
-    bodyLimit: options.route.bodyLimit ?? instance.initialConfig.bodyLimit!,
-    rules: {
-      headerPolicy: headerPolicy(protectedHeaders, options.inheritHeaders),
-      defaultContentType,
-      jsonApi,
-      dedupe,
-      methods,
-      requestIdHeader: instance.initialConfig.requestIdHeader as string | false
-    }
-  })
+  const rules = {
+    headerPolicy: headerPolicy(protectedHeaders, options.inheritHeaders),
+    defaultContentType,
+    jsonApi,
+    dedupe,
+    methods,
+    requestIdHeader: instance.initialConfig.requestIdHeader as string | false
+  }
+  const replySettings = { ...options, exposeCookies: setCookie === 'expose', forwardCookies: setCookie === 'forward' }
+  const maxBodyBytes = options.route.bodyLimit ?? instance.initialConfig.bodyLimit!
+  const runSettings = { ...replySettings, app: root, executor, maxBodyBytes }
+  const shared = { route: routeName, options, rules, runSettings, replySettings }
+  const respondAsync = options.respondAsync && createRespondAsync(shared, options.respondAsync)
+  const handler = createBatchHandler({ ...shared, root, submit: respondAsync?.submit })
   const guard = guardApp(root)
   guard.allowed.set(routeName, options.allow)
   guard.markers.trust(options.secret)
@@ -49,8 +51,13 @@ const fastifyBatch: FastifyPluginAsync<BatchOptions> = async (instance, given) =
   instance.addHook('onReady', async () => {
     for (const method of root.supportedMethods) methods.add(method)
     await options.executor.start?.(root)
+    // Where subrequests are run for others, batches are not.
+    if (!isHosted(root)) respondAsync?.start()
   })
-  instance.addHook('preClose', async () => { handler.close() })
+  instance.addHook('preClose', async () => {
+    handler.close()
+    await respondAsync?.close()
+  })
   instance.addHook('onClose', async () => { await executor.release() })
 
   // Whatever the app reads JSON with: a batch is read strictly.
@@ -72,7 +79,11 @@ const fastifyBatch: FastifyPluginAsync<BatchOptions> = async (instance, given) =
       summary: 'Several requests in one',
       ...schema,
       body: batchBody(maxRequests),
-      response: { [options.responseStatus]: responseSchema, ...schema?.response as object }
+      response: {
+        [options.responseStatus]: responseSchema,
+        ...respondAsync === undefined ? {} : { 202: batchProgress },
+        ...schema?.response as object
+      }
     },
     validatorCompiler: compileWith(compileBatchBody(maxRequests), instance),
     // The answer is sent as text. This keeps the compiler of the app away from a schema that may be foreign to it.
@@ -80,6 +91,7 @@ const fastifyBatch: FastifyPluginAsync<BatchOptions> = async (instance, given) =
     onRequest: [handler.onRequest, onRequest].flat(),
     handler: handler.handle
   })
+  if (respondAsync !== undefined) addBatchResource(instance, options, respondAsync, responseSchema)
 }
 
 export default fp(fastifyBatch, { fastify: '^5.8.4', name: 'fastify-batch-requests', encapsulate: true })

@@ -5,12 +5,11 @@ import { fillBindings } from './bind.ts'
 import { watchDeadlines } from './deadlines.ts'
 import { channels } from './diagnostics.ts'
 import {
-  BatchTimeoutError, DependencyFailedError, ExecutorFailedError, ResponseTooLargeError, StoppedError,
-  SubrequestTimeoutError
+  BatchTimeoutError, DependencyFailedError, ResponseTooLargeError, StoppedError, SubrequestTimeoutError
 } from './errors.ts'
-import { Execution } from './execution.ts'
+import { execute, Execution } from './execution.ts'
 import type { OutcomeSink } from './outcome-sink.ts'
-import { checkSubresponse, ended, notStarted, type Outcome } from './outcome.ts'
+import { ended, notStarted, type Outcome } from './outcome.ts'
 import type { Plan } from './plan.ts'
 import { nameOf, type PlannedItem } from './plan/item.ts'
 import { Schedule } from './schedule.ts'
@@ -44,6 +43,15 @@ export interface RunStart {
   readonly refusal?: FastifyError
   /** Handed to all handlers. */
   readonly transaction?: unknown
+  /** How far an earlier run of the same plan came. The sink has to be full until all of it was taken in. */
+  readonly progress?: Progress
+}
+
+/** How far a run came before its process ended. */
+export interface Progress {
+  readonly outcomes: readonly Outcome[]
+  /** Indexes of items that were started, and have no outcome. */
+  readonly started: ReadonlySet<number>
 }
 
 /** A batch on its way. */
@@ -68,8 +76,9 @@ interface Running {
 /** Runs a plan: the lowest index first, as many at once as the executor allows, each until its deadline. */
 export function startRun (plan: Plan, settings: RunSettings, { sink, ...given }: RunStart): Run {
   const { app, subrequestTimeout, executor: { executor, takeTurn } } = settings
-  const { deadline, timeout, refusal, transaction } = given
-  const schedule = new Schedule(plan.items)
+  const { deadline, timeout, refusal, transaction, progress } = given
+  const known = new Set(progress?.outcomes.map(({ index }) => index))
+  const schedule = new Schedule(known.size === 0 ? plan.items : plan.items.filter(({ index }) => !known.has(index)))
   const answers = new Answers(settings)
   const waits = (item: PlannedItem) => schedule.waits(item)
   const running = new Set<Running>()
@@ -95,11 +104,20 @@ export function startRun (plan: Plan, settings: RunSettings, { sink, ...given }:
     ended: new Promise(resolve => {
       finish = resolve
       sink.onRoom = advance
+      if (progress !== undefined) resume(progress)
       if (refusal === undefined) advance()
       else drain(refusal)
     }),
     drain,
     stop
+  }
+
+  function resume ({ outcomes, started }: Progress): void {
+    const settleAgain = (outcome: Outcome) => { settle(plan.items[outcome.index]!, outcome) }
+    outcomes.filter(({ subresponse: { status } }) => status < 400).forEach(settleAgain)
+    // Before what failed is known: it stops nothing that runs.
+    for (const planned of schedule.takeAll(started)) start(planned, undefined)
+    outcomes.filter(({ subresponse: { status } }) => status >= 400).forEach(settleAgain)
   }
 
   /** Lets start what may start now. Called again whenever that may have changed. */
@@ -133,13 +151,13 @@ export function startRun (plan: Plan, settings: RunSettings, { sink, ...given }:
     running.add(item)
 
     if (!channels.subrequest.hasSubscribers) {
-      execute(item)
+      ask(item)
       return
     }
     const { method, url, batch: { requestId, index } } = subrequest
     channels.subrequest.tracePromise(() => new Promise<Outcome>(resolve => {
       item.answered = resolve
-      execute(item)
+      ask(item)
     }), { requestId, index, method, url })
   }
 
@@ -157,17 +175,8 @@ export function startRun (plan: Plan, settings: RunSettings, { sink, ...given }:
     return begin(subrequest, Math.min(subrequestTimeout, deadline - started), transaction)
   }
 
-  async function execute (item: Running): Promise<void> {
-    const { subrequest, execution } = item
-    let subresponse: Subresponse
-    try {
-      subresponse = checkSubresponse(await executor.execute(subrequest, execution), execution.maxResponseBytes)
-    } catch (cause) {
-      const error = new ExecutorFailedError(executor.name, { cause })
-      app.log.error({ err: error, batch: subrequest.batch }, error.message)
-      subresponse = failedSubresponse(error, 'unknown')
-    }
-    answer(item, subresponse, false)
+  function ask (item: Running): void {
+    execute(executor, item.subrequest, item.execution).then(subresponse => { answer(item, subresponse, false) })
   }
 
   function answer (item: Running, subresponse: Subresponse, abandoned: boolean): void {

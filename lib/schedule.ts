@@ -1,9 +1,11 @@
 import TinyQueue from 'tinyqueue'
 import type { PlannedItem } from './plan/item.ts'
 
+const byIndex = (a: PlannedItem, b: PlannedItem) => a.index - b.index
+
 /** Which items of a batch may start: the lowest index first, each after what it depends on, or shares the answer of. */
 export class Schedule {
-  readonly #ready: TinyQueue<PlannedItem>
+  #ready: TinyQueue<PlannedItem>
   /** Items that wait, and for how many others. */
   readonly #waiting = new Map<PlannedItem, number>()
 
@@ -14,7 +16,7 @@ export class Schedule {
       if (others === 0) ready.push(item)
       else this.#waiting.set(item, others)
     }
-    this.#ready = new TinyQueue(ready, (a, b) => a.index - b.index)
+    this.#ready = new TinyQueue(ready, byIndex)
   }
 
   /** How many items may start now. */
@@ -35,6 +37,13 @@ export class Schedule {
   /** Takes the first item that may start. */
   take (): PlannedItem | undefined {
     return this.#ready.pop()
+  }
+
+  /** Takes those of the items that may start whose indexes these are. */
+  takeAll (indexes: ReadonlySet<number>): PlannedItem[] {
+    const ready = this.#ready.data
+    this.#ready = new TinyQueue(ready.filter(({ index }) => !indexes.has(index)), byIndex)
+    return ready.filter(({ index }) => indexes.has(index))
   }
 
   /** Says that an item succeeded: what waited for it alone may start. */

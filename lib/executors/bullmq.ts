@@ -5,6 +5,7 @@ import type { Subrequest } from '../subrequest.ts'
 import { QueueClient, type ClientSettings } from './bullmq/client.ts'
 import type { QueueConnection } from './bullmq/connection.ts'
 import { checkQueueOptions, queueChecks } from './bullmq/queue-options.ts'
+import { queueStorage } from './bullmq/storage.ts'
 
 /** The options of `bullmq()`. */
 export interface BullmqOptions {
@@ -49,6 +50,7 @@ export function bullmq (options: BullmqOptions): Executor {
     name: 'bullmq',
     perBatch: limit,
     total: limit,
+    storage: queueStorage(() => client!),
 
     async start (app) {
       // The app of a worker may itself have a batch route.

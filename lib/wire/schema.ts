@@ -140,6 +140,20 @@ export const batchResponse = Type.Object({
 /** The body of the answer to a batch. */
 export type BatchResponse = Static<typeof batchResponse>
 
+/** How far a batch has come that outlives its connection. */
+export const batchProgress = Type.Object({
+  total: Type.Integer({ description: 'Number of items' }),
+  done: Type.Integer({ description: 'How many of them are answered' }),
+  items: Type.Array(Type.Object({
+    id: Type.Optional(itemId),
+    state: Type.Union([Type.Literal('waiting'), Type.Literal('running'), Type.Literal('done')]),
+    status_code: Type.Optional(Type.Integer({ description: 'Of its answer, once it is done' }))
+  }), { description: 'In the order of the items' })
+})
+
+/** How far a batch has come that outlives its connection. */
+export type BatchProgress = Static<typeof batchProgress>
+
 /** One line of a streamed answer: that to one item, as soon as it is ready. */
 export const batchItemLine = Type.Object({
   index: Type.Integer({ description: 'The place of the item in the batch, from 0' }),

@@ -1,7 +1,5 @@
 import type { FastifyError } from 'fastify'
-import type { Redis } from 'ioredis'
 import { failedSubresponse, type IncompleteOutcome, type Subresponse } from '../../subresponse.ts'
-import { readAnswer } from './message.ts'
 
 /** A subrequest that is not answered yet. */
 interface Pending {
@@ -9,25 +7,14 @@ interface Pending {
   readonly resolve: (subresponse: Subresponse) => void
 }
 
-// How many are read at once: each may have megabytes.
-const atOnce = 8
-
-/** The answers that an API process waits for, and the list in Redis where they arrive. */
+/** The answers that an API process waits for, by the ids of their tasks. */
 export class Answers {
-  readonly #redis: Redis
-  readonly #key: string
+  readonly #read: (id: string) => Promise<Subresponse | undefined>
   readonly #pending = new Map<string, Pending>()
-  #reading = Promise.resolve()
-  #nextReading: Promise<void> | undefined
 
-  constructor (redis: Redis, key: string) {
-    this.#redis = redis
-    this.#key = key
-  }
-
-  /** How many are waited for. */
-  get size (): number {
-    return this.#pending.size
+  /** `read` gives an answer if it is there. */
+  constructor (read: (id: string) => Promise<Subresponse | undefined>) {
+    this.#read = read
   }
 
   /** Whether one is waited for. */
@@ -48,41 +35,25 @@ export class Answers {
     return this.#settle(id, failedSubresponse(error, outcome))
   }
 
-  /** Reads what is there by now. Calls at the same time share one reading that starts after them. */
-  read (): Promise<void> {
-    this.#nextReading ??= this.#reading.then(() => {
-      this.#reading = this.#nextReading!
-      this.#nextReading = undefined
-      return this.#readList()
-    })
-    return this.#nextReading
-  }
-
-  /** Resolves when none is waited for any more. */
-  async idle (): Promise<void> {
-    await Promise.all([...this.#pending.values()].map(({ answer }) => answer))
-  }
-
-  async #readList (): Promise<void> {
+  /** Looks for an answer that is waited for. */
+  async look (id: string): Promise<void> {
+    if (!this.isExpected(id)) return
     try {
-      let messages: Buffer[]
-      do {
-        messages = await this.#redis.lrangeBuffer(this.#key, 0, atOnce - 1)
-        for (const message of messages) this.#take(message)
-        if (messages.length > 0) await this.#redis.ltrim(this.#key, messages.length, -1)
-      } while (messages.length === atOnce)
+      const subresponse = await this.#read(id)
+      if (subresponse !== undefined) this.#settle(id, subresponse)
     } catch {
       // Redis is away: there is another look.
     }
   }
 
-  #take (message: Buffer): void {
-    try {
-      const { id, subresponse } = readAnswer(message)
-      this.#settle(id, subresponse)
-    } catch {
-      // No worker of ours wrote it.
-    }
+  /** Looks for all that are waited for. */
+  lookForAll (): void {
+    for (const id of this.#pending.keys()) this.look(id)
+  }
+
+  /** Resolves when none is waited for any more. */
+  async idle (): Promise<void> {
+    await Promise.all([...this.#pending.values()].map(({ answer }) => answer))
   }
 
   #settle (id: string, subresponse: Subresponse): boolean {

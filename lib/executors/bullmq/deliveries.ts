@@ -38,7 +38,7 @@ export class Deliveries {
         ? failedSubresponse(new WorkerDiedError(), 'unknown')
         : await this.#run(claim, controller.signal)
       if (subresponse === undefined) return
-      await answerTask(this.#redis, key, this.#keys.answers(clientOf(id)), writeAnswer({ id, subresponse }))
+      await this.#answer(id, subresponse)
     } finally {
       this.#running.delete(id)
     }
@@ -53,10 +53,14 @@ export class Deliveries {
   async stop (): Promise<void> {
     await Promise.all([...this.#running].map(async ([id, controller]) => {
       const subresponse = failedSubresponse(new WorkerDiedError(), 'unknown')
-      const message = writeAnswer({ id, subresponse })
-      await answerTask(this.#redis, this.#keys.task(id), this.#keys.answers(clientOf(id)), message)
+      await this.#answer(id, subresponse)
       controller.abort()
     }))
+  }
+
+  #answer (id: string, subresponse: Subresponse): Promise<void> {
+    const channel = this.#keys.answers(clientOf(id))
+    return answerTask(this.#redis, this.#keys.task(id), channel, { id, message: writeAnswer(subresponse) })
   }
 
   async #run (task: ClaimedTask, signal: AbortSignal): Promise<Subresponse | undefined> {

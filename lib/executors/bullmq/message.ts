@@ -1,5 +1,8 @@
+import type { Outcome } from '../../outcome.ts'
+import type { Connection, Parent } from '../../parent.ts'
 import type { Subrequest } from '../../subrequest.ts'
 import type { Subresponse } from '../../subresponse.ts'
+import type { BatchBody } from '../../wire/schema.ts'
 
 /** A subrequest on its way to a worker. */
 export interface Task {
@@ -7,10 +10,10 @@ export interface Task {
   readonly maxResponseBytes: number
 }
 
-/** An answer on its way back. */
-export interface Answer {
-  readonly id: string
-  readonly subresponse: Subresponse
+/** What a batch is run from. */
+export interface BatchRecord {
+  readonly body: BatchBody
+  readonly parent: Parent
 }
 
 // A message is the length of its head in four bytes, the head as JSON, and the bytes of the body as they are.
@@ -22,20 +25,44 @@ export function writeTask ({ subrequest: { body, ...subrequest }, maxResponseByt
 
 export function readTask (message: Buffer): Task {
   const { head: { subrequest, maxResponseBytes, hasBody }, body } = read(message)
-  const { peerCertificate } = subrequest.connection
-  for (const name of ['raw', 'pubkey']) {
-    if (peerCertificate?.[name] !== undefined) peerCertificate[name] = Buffer.from(peerCertificate[name].data)
-  }
+  reviveCertificate(subrequest.connection)
   return { subrequest: { ...subrequest, body: hasBody ? body : undefined }, maxResponseBytes }
 }
 
-export function writeAnswer ({ id, subresponse: { body, ...subresponse } }: Answer): Buffer {
-  return write({ id, subresponse }, body)
+export function writeAnswer ({ body, ...subresponse }: Subresponse): Buffer {
+  return write(subresponse, body)
 }
 
-export function readAnswer (message: Buffer): Answer {
-  const { head: { id, subresponse }, body } = read(message)
-  return { id, subresponse: { ...subresponse, body } }
+export function readAnswer (message: Buffer): Subresponse {
+  const { head, body } = read(message)
+  return { ...head, body }
+}
+
+export function writeOutcome ({ subresponse: { body, ...subresponse }, ...outcome }: Outcome): Buffer {
+  return write({ outcome, subresponse }, body)
+}
+
+export function readOutcome (message: Buffer): Outcome {
+  const { head: { outcome, subresponse }, body } = read(message)
+  return { ...outcome, subresponse: { ...subresponse, body } }
+}
+
+export function writeBatch (batch: BatchRecord): Buffer {
+  return Buffer.from(JSON.stringify(batch))
+}
+
+export function readBatch (message: Buffer): BatchRecord {
+  const batch = JSON.parse(message.toString())
+  reviveCertificate(batch.parent.connection)
+  return batch
+}
+
+function reviveCertificate ({ peerCertificate }: Connection): void {
+  for (const name of ['raw', 'pubkey'] as const) {
+    // JSON makes an object of bytes.
+    const bytes = peerCertificate?.[name] as { data: number[] } | undefined
+    if (bytes !== undefined) peerCertificate![name] = Buffer.from(bytes.data)
+  }
 }
 
 function write (head: object, body: Uint8Array = new Uint8Array()): Buffer {

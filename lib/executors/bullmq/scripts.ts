@@ -24,11 +24,12 @@ export interface ClaimedTask {
 }
 
 /** Puts a task where a worker can claim it. */
-export async function storeTask (redis: Redis, key: string, { message, left, starts }: NewTask): Promise<void> {
+export async function storeTask (redis: Redis, key: string, { message, left, starts }: NewTask): Promise<'stored'> {
   await redis.eval(`
     redis.call('HSET', KEYS[1], 'message', ARGV[1], 'starts', ARGV[2])
     redis.call('PEXPIRE', KEYS[1], ARGV[3])
   `, 1, key, message, starts, left + grace)
+  return 'stored'
 }
 
 /**
@@ -37,40 +38,51 @@ export async function storeTask (redis: Redis, key: string, { message, left, sta
  */
 export async function claimTask (redis: Redis, key: string, worker: string, delivery: string): Promise<Claim> {
   const claimed = await redis.callBuffer('EVAL', `
-    local task = redis.call('HMGET', KEYS[1], 'starts', 'delivery')
+    local task = redis.call('HMGET', KEYS[1], 'message', 'starts', 'delivery')
     local left = redis.call('PTTL', KEYS[1]) - ARGV[3]
-    if left <= 0 then return 'gone' end
-    if task[2] ~= ARGV[2] then
-      if tonumber(task[1]) <= 0 then return 'spent' end
+    if left <= 0 or not task[1] then return 'gone' end
+    if task[3] ~= ARGV[2] then
+      if tonumber(task[2]) <= 0 then return 'spent' end
       redis.call('HINCRBY', KEYS[1], 'starts', -1)
       redis.call('HSET', KEYS[1], 'worker', ARGV[1], 'delivery', ARGV[2])
     end
-    return { redis.call('HGET', KEYS[1], 'message'), left }
+    return { task[1], left }
   `, 1, key, worker, delivery, grace) as Buffer | [Buffer, number]
   if (Array.isArray(claimed)) return { message: claimed[0], left: Number(claimed[1]) }
   return String(claimed) as 'spent' | 'gone'
 }
 
-/** Gives the answer to a task to the API process, if it still waits for one. */
-export async function answerTask (redis: Redis, key: string, answers: string, message: Buffer): Promise<void> {
+/**
+ * Puts the answer to a task into the place of its subrequest, and says so on a channel, if it is still waited for.
+ * One that is to be kept is kept until its outcome is recorded.
+ */
+export async function answerTask (
+  redis: Redis, key: string, channel: string, { id, message }: { id: string, message: Buffer }
+): Promise<void> {
   await redis.eval(`
-    local lifetime = redis.call('PTTL', KEYS[1])
-    if redis.call('DEL', KEYS[1]) == 0 then return end
-    redis.call('RPUSH', KEYS[2], ARGV[1])
-    if redis.call('PTTL', KEYS[2]) < lifetime then redis.call('PEXPIRE', KEYS[2], lifetime) end
-    redis.call('PUBLISH', KEYS[2], '')
-  `, 2, key, answers, message)
+    if redis.call('HDEL', KEYS[1], 'message') == 0 then return end
+    redis.call('HSET', KEYS[1], 'answer', ARGV[2])
+    local kept = redis.call('HGET', KEYS[1], 'kept')
+    if kept then redis.call('PEXPIRE', KEYS[1], kept) end
+    redis.call('PUBLISH', ARGV[3], ARGV[1])
+  `, 1, key, id, message, channel)
 }
 
-/** Takes back a task that was not started. Gives `started` if it was, and `gone` if it is no longer there. */
-export async function withdrawTask (redis: Redis, key: string): Promise<'withdrawn' | 'started' | 'gone'> {
+/** Gives the answer to a task, if it is there. */
+export async function loadAnswer (redis: Redis, key: string): Promise<Buffer | undefined> {
+  return await redis.hgetBuffer(key, 'answer') ?? undefined
+}
+
+/** Takes back a task that was not started. Gives what has become of it instead if it was. */
+export async function withdrawTask (redis: Redis, key: string): Promise<'withdrawn' | 'started' | 'answered' | 'gone'> {
   return await redis.eval(`
-    local task = redis.call('HMGET', KEYS[1], 'starts', 'worker')
+    local task = redis.call('HMGET', KEYS[1], 'starts', 'worker', 'answer')
     if not task[1] then return 'gone' end
+    if task[3] then return 'answered' end
     if task[2] then return 'started' end
     redis.call('DEL', KEYS[1])
     return 'withdrawn'
-  `, 1, key) as 'withdrawn' | 'started' | 'gone'
+  `, 1, key) as 'withdrawn' | 'started' | 'answered' | 'gone'
 }
 
 /** Gives a task up, and tells the worker that runs it, on its channel: `aborts` with the worker behind it. */

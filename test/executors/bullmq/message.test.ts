@@ -2,7 +2,9 @@
 import fc from 'fast-check'
 import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
-import { readAnswer, readTask, writeAnswer, writeTask } from '../../../lib/executors/bullmq/message.ts'
+import {
+  readAnswer, readBatch, readOutcome, readTask, writeAnswer, writeBatch, writeOutcome, writeTask
+} from '../../../lib/executors/bullmq/message.ts'
 
 const text = fc.string({ unit: 'binary' })
 const bytes = fc.uint8Array({ maxLength: 100 }).map(bytes => Buffer.from(bytes))
@@ -37,9 +39,28 @@ t.test('tasks', async t => {
 })
 
 t.test('answers', async t => {
-  fc.assert(fc.property(text, subresponse, (id, subresponse) => {
-    const answer = { id, subresponse }
-    return isDeepStrictEqual(readAnswer(writeAnswer(answer as never)), answer)
+  fc.assert(fc.property(subresponse, subresponse =>
+    isDeepStrictEqual(readAnswer(writeAnswer(subresponse as never)), subresponse)), { numRuns: 200 })
+  t.pass('all')
+})
+
+t.test('outcomes', async t => {
+  const outcome = fc.record({
+    index: fc.nat(), id: text, method: text, url: text, subresponse, duration: fc.nat(), abandoned: fc.boolean()
+  }, { noNullPrototype: true, requiredKeys: ['index', 'method', 'subresponse', 'duration', 'abandoned'] })
+  fc.assert(fc.property(outcome, outcome =>
+    isDeepStrictEqual(readOutcome(writeOutcome(outcome as never)), outcome)), { numRuns: 200 })
+  t.pass('all')
+})
+
+t.test('batches', async t => {
+  const body = fc.record({ batch: fc.array(fc.json().map(text => JSON.parse(text))) }, { noNullPrototype: true })
+  const parent = fc.record({
+    requestId: text, route: text, size: fc.nat(), headers, connection
+  }, { noNullPrototype: true })
+  fc.assert(fc.property(body, parent, (body, parent) => {
+    const batch = JSON.parse(JSON.stringify({ body }))
+    return isDeepStrictEqual(readBatch(writeBatch({ ...batch, parent } as never)), { ...batch, parent })
   }), { numRuns: 200 })
   t.pass('all')
 })

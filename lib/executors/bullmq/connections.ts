@@ -1,0 +1,112 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { FastifyBaseLogger } from 'fastify'
+import type { Redis } from 'ioredis'
+import { QueueUnavailableError } from '../../errors.ts'
+import { logOutages, openConnection, type QueueConnection } from './connection.ts'
+
+/** How an API process reaches Redis. */
+export interface ConnectionsSettings {
+  readonly connection: QueueConnection
+  /** How long Redis may take to answer who waits, in milliseconds. */
+  readonly enqueueTimeout: number
+}
+
+type Listener = (message: string) => void
+
+// Milliseconds before a command that failed is sent again.
+const retryPause = 100
+
+/** The two connections of an API process: one for commands, one to be told of what happens. */
+export class Connections {
+  readonly redis: Redis
+  readonly #subscriber: Redis
+  readonly #enqueueTimeout: number
+  readonly #closing = new AbortController()
+  readonly #listeners = new Map<string, Set<Listener>>()
+
+  constructor ({ connection, enqueueTimeout }: ConnectionsSettings, log: FastifyBaseLogger) {
+    // What fails, fails at once: nothing may be sent later that was answered meanwhile.
+    const options = { enableOfflineQueue: false, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0 }
+    this.redis = openConnection(connection, this.#closing.signal, options)
+    this.#subscriber = openConnection(connection, this.#closing.signal, {})
+    this.#enqueueTimeout = enqueueTimeout
+    for (const redis of [this.redis, this.#subscriber]) logOutages(redis, log)
+    this.#subscriber.on('message', (channel: string, message: string) => {
+      this.#listeners.get(channel)?.forEach(listener => { listener(message) })
+    })
+  }
+
+  /**
+   * Connects, and hears what is said on a channel.
+   * @throws QueueUnavailableError
+   */
+  async open (channel: string, listener: Listener): Promise<void> {
+    try {
+      await Promise.all([this.redis.connect(), this.#subscriber.connect()])
+      await this.listen(channel, listener)
+    } catch (error) {
+      this.close()
+      // Not the error itself, which has the arguments of a command.
+      throw new QueueUnavailableError({ cause: new Error((error as Error).message) })
+    }
+  }
+
+  /** Hears what is said on a channel, until what it gives is called. What is said while Redis is away is not heard. */
+  async listen (channel: string, listener: Listener): Promise<() => void> {
+    const listeners = this.#listeners.get(channel) ?? new Set()
+    this.#listeners.set(channel, listeners.add(listener))
+    await this.#subscriber.subscribe(channel)
+    return () => {
+      listeners.delete(listener)
+      if (listeners.size > 0) return
+      this.#listeners.delete(channel)
+      this.#subscriber.unsubscribe(channel).catch(() => {})
+    }
+  }
+
+  /** Sends a command to which Redis has to reply soon. Gives `undefined` if it does not, or does with an error. */
+  async attempt<Result> (send: () => Promise<Result>): Promise<Result | undefined> {
+    let timer: NodeJS.Timeout
+    const late = new Promise<undefined>(resolve => {
+      timer = setTimeout(() => { resolve(undefined) }, this.#enqueueTimeout)
+    })
+    try {
+      return await Promise.race([send(), late])
+    } catch {
+      return undefined
+    } finally {
+      clearTimeout(timer!)
+    }
+  }
+
+  /** Sends a command until it succeeds, while it is wanted. Gives `undefined` if it is not any more. */
+  async insist<Result> (
+    send: () => Promise<Result>, { milliseconds = Infinity, wanted = () => true }: Patience = {}
+  ): Promise<Result | undefined> {
+    const end = performance.now() + milliseconds
+    while (wanted() && !this.#closing.signal.aborted && performance.now() < end) {
+      try {
+        // However long it takes: one that was sent twice would not know what the first one did.
+        return await send()
+      } catch {
+        await delay(retryPause, undefined, { ref: false })
+      }
+    }
+  }
+
+  /** Connections that are lost from now on do not come back. */
+  stop (): void {
+    this.#closing.abort()
+  }
+
+  close (): void {
+    this.stop()
+    for (const redis of [this.redis, this.#subscriber]) redis.disconnect()
+  }
+}
+
+/** How long something is tried. */
+interface Patience {
+  readonly milliseconds?: number
+  readonly wanted?: () => boolean
+}
