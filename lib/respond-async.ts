@@ -33,10 +33,11 @@ export function createRespondAsync (settings: RespondAsyncSettings, options: Res
   const storage = settings.options.executor.storage!
   const runSettings = { ...settings.runSettings, subrequestTimeout }
   const runner = new Runner({ storage, route, rules, runSettings, concurrency })
-  const resource = new BatchResource({ storage, route, owner, replySettings })
+  const look = () => { runner.look() }
+  const resource = new BatchResource({ storage, route, owner, onCancel: look, replySettings })
 
   return {
-    submit: createSubmit({ storage, route, options, onSubmit: () => { runner.look() } }),
+    submit: createSubmit({ storage, route, options, onSubmit: look }),
     resource,
     start: () => { runner.start() },
     async close () {

@@ -12,6 +12,8 @@ export interface ResourceSettings {
   readonly storage: BatchStorage
   readonly route: string
   readonly owner: Owner
+  /** Called when a batch was cancelled. */
+  readonly onCancel: () => void
   readonly replySettings: LinesSettings & SendSettings
 }
 
@@ -38,7 +40,9 @@ export class BatchResource {
   /** Starts nothing further in a batch. */
   async cancel (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const { id } = await this.#find(request)
-    await this.#settings.storage.cancel(id)
+    const { storage, onCancel } = this.#settings
+    await storage.cancel(id)
+    onCancel()
     return reply.code(204).send()
   }
 

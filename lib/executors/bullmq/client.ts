@@ -83,7 +83,7 @@ export class QueueClient {
     })
     // Who waits at a connection is told at once; who does not, has time until Redis is back.
     const send = <Result> (command: () => Promise<Result>) => stored === undefined
-      ? this.connections.attempt(command)
+      ? this.connections.attempt(command).catch(() => undefined)
       : this.connections.insist(command, { wanted: isExpected })
 
     context.queued = true

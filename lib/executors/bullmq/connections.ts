@@ -46,8 +46,7 @@ export class Connections {
       await this.listen(channel, listener)
     } catch (error) {
       this.close()
-      // Not the error itself, which has the arguments of a command.
-      throw new QueueUnavailableError({ cause: new Error((error as Error).message) })
+      throw unavailable(error as Error)
     }
   }
 
@@ -64,16 +63,19 @@ export class Connections {
     }
   }
 
-  /** Sends a command to which Redis has to reply soon. Gives `undefined` if it does not, or does with an error. */
-  async attempt<Result> (send: () => Promise<Result>): Promise<Result | undefined> {
+  /**
+   * Sends a command to which Redis has to reply soon.
+   * @throws QueueUnavailableError if it does not, or replies with an error
+   */
+  async attempt<Result> (send: () => Promise<Result>): Promise<Result> {
     let timer: NodeJS.Timeout
-    const late = new Promise<undefined>(resolve => {
-      timer = setTimeout(() => { resolve(undefined) }, this.#enqueueTimeout)
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => { reject(new Error(`no reply within ${this.#enqueueTimeout} ms`)) }, this.#enqueueTimeout)
     })
     try {
       return await Promise.race([send(), late])
-    } catch {
-      return undefined
+    } catch (error) {
+      throw unavailable(error as Error)
     } finally {
       clearTimeout(timer!)
     }
@@ -109,4 +111,9 @@ export class Connections {
 interface Patience {
   readonly milliseconds?: number
   readonly wanted?: () => boolean
+}
+
+/** Not the error itself, which has the arguments of a command. */
+function unavailable ({ message }: Error): Error {
+  return new QueueUnavailableError({ cause: new Error(message) })
 }

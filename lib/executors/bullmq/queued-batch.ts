@@ -84,7 +84,8 @@ export class QueuedBatch implements ClaimedBatch {
     this.#released = true
     this.#stopListening()
     const { connections } = this.#client
-    await connections.attempt(() => releaseBatch(connections.redis, this.#keys.unfinished, this.id))
+    // If Redis is away, others wait for a moment longer.
+    await connections.attempt(() => releaseBatch(connections.redis, this.#keys.unfinished, this.id)).catch(() => {})
   }
 
   #insist (send: (redis: Redis) => Promise<void>): Promise<void> {

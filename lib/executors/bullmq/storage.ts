@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import type { Redis } from 'ioredis'
-import { QueueUnavailableError } from '../../errors.ts'
 import type { Outcome } from '../../outcome.ts'
 import type { BatchStorage, ClaimedBatch, Creation, NewBatch, StoredBatch, StoredItem } from '../../storage.ts'
 import {
@@ -81,11 +80,9 @@ export function queueStorage (client: () => QueueClient): BatchStorage {
   }
 
   /** @throws QueueUnavailableError */
-  async function ask<Result> (question: (redis: Redis) => Promise<Result>): Promise<Result> {
+  function ask<Result> (question: (redis: Redis) => Promise<Result>): Promise<Result> {
     const { connections } = client()
-    const answer = await connections.attempt(() => question(connections.redis))
-    if (answer === undefined) throw new QueueUnavailableError()
-    return answer
+    return connections.attempt(() => question(connections.redis))
   }
 }
 
