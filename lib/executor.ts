@@ -1,5 +1,4 @@
 import type { FastifyInstance } from 'fastify'
-import type { BatchStorage } from './storage.ts'
 import type { Subrequest } from './subrequest.ts'
 import type { Subresponse } from './subresponse.ts'
 
@@ -37,8 +36,6 @@ export interface Executor {
   readonly inProcess?: boolean
   /** Headers that it sets itself: protected as those of the option `protectedHeaders`. In lower case. Default none. */
   readonly protectedHeaders?: readonly string[]
-  /** Keeps batches that outlive their connection, for the option `respondAsync`. Default none. */
-  readonly storage?: BatchStorage
   /** Called for each batch route before its app is ready. An error keeps the app from starting. */
   start? (app: FastifyInstance): void | Promise<void>
   /**

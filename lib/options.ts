@@ -6,6 +6,7 @@ import {
   checkOptions, invalidOption, isInteger, isLongSecret, milliseconds, oneOf, positiveInteger, trueOrFalse, type Check
 } from './option-checks.ts'
 import { resolveRespondAsync, type RespondAsyncOptions, type ResolvedRespondAsync } from './respond-async/options.ts'
+import { storageOf, type StoringExecutor } from './storage.ts'
 import { defaultInheritHeaders, defaultProtectedHeaders } from './subrequest/headers.ts'
 import type { TransactionAdapter } from './transaction.ts'
 
@@ -14,7 +15,7 @@ export interface BatchOptions {
   /** Url of the batch route; the `prefix` of `register` applies. Default `'/batch'`. */
   url?: string
   /** Where subrequests run, and how many at once. Default `sequential()`. */
-  executor?: Executor
+  executor?: Executor | StoringExecutor
   /** The largest number of items in a batch. Default 20. */
   maxRequests?: number
   /** Headers that subrequests take from the batch request unless the item sets them. */
@@ -176,7 +177,7 @@ export function resolveOptions (options: BatchOptions): ResolvedOptions {
     const { name } = resolved.executor
     throw invalidOption('allow', `left out, as the executor "${name}" matches routes elsewhere: \`config: { batch: false }\` works there`, options.allow)
   }
-  if (resolved.respondAsync !== undefined && resolved.executor.storage === undefined) {
+  if (resolved.respondAsync !== undefined && storageOf(resolved.executor) === undefined) {
     const { name } = resolved.executor
     throw invalidOption('respondAsync', `left out, as the executor "${name}" cannot store batches`, options.respondAsync)
   }

@@ -7,6 +7,7 @@ import { BatchResource } from './respond-async/resource.ts'
 import { Runner } from './respond-async/runner.ts'
 import { createSubmit, type Submit } from './respond-async/submit.ts'
 import type { RunSettings } from './run.ts'
+import { storageOf } from './storage.ts'
 
 export interface RespondAsyncSettings {
   /** Names the batch route. */
@@ -30,7 +31,7 @@ export interface RespondAsync {
 export function createRespondAsync (settings: RespondAsyncSettings, options: ResolvedRespondAsync): RespondAsync {
   const { route, rules, replySettings } = settings
   const { subrequestTimeout, concurrency, owner } = options
-  const storage = settings.options.executor.storage!
+  const storage = storageOf(settings.options.executor)!
   const runSettings = { ...settings.runSettings, subrequestTimeout }
   const runner = new Runner({ storage, route, rules, runSettings, concurrency })
   const look = () => { runner.look() }

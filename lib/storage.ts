@@ -1,10 +1,20 @@
 import type { FastifyError } from 'fastify'
-import type { ExecutionContext } from './executor.ts'
+import type { ExecutionContext, Executor } from './executor.ts'
 import type { Outcome } from './outcome.ts'
 import type { Parent } from './parent.ts'
 import type { Subrequest } from './subrequest.ts'
 import type { Subresponse } from './subresponse.ts'
 import type { BatchBody } from './wire/schema.ts'
+
+/** An executor that can keep batches that outlive their connection. */
+export interface StoringExecutor extends Executor {
+  readonly storage: BatchStorage
+}
+
+/** Gives where an executor keeps batches, if it does. */
+export function storageOf (executor: Executor): BatchStorage | undefined {
+  return (executor as Partial<StoringExecutor>).storage
+}
 
 /**
  * Keeps batches that outlive their connection, where all processes that share it find them.

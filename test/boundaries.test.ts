@@ -32,11 +32,12 @@ const table: Record<string, readonly string[]> = {
     'parent.ts', 'plan/dependencies.ts', 'plan/duplicates.ts', 'plan/item.ts', 'plan/json-api.ts', 'subrequest.ts', 'wire/schema.ts'
   ],
   'subresponse.ts': [],
-  'outcome.ts': ['errors.ts', 'plan/item.ts', 'subrequest.ts', 'subresponse.ts'],
+  'outcome.ts': ['plan/item.ts', 'subresponse.ts'],
   'marker.ts': ['subrequest.ts', 'subrequest/headers.ts'],
   'outcome-sink.ts': ['outcome.ts'],
   'executor.ts': ['subrequest.ts', 'subresponse.ts'],
-  'execution.ts': ['executor.ts'],
+  'storage.ts': ['executor.ts', 'outcome.ts', 'parent.ts', 'subrequest.ts', 'subresponse.ts', 'wire/schema.ts'],
+  'execution.ts': ['errors.ts', 'executor.ts', 'subrequest.ts', 'subresponse.ts'],
   'shared-executor.ts': ['executor.ts'],
   'schedule.ts': ['plan/item.ts'],
   'turns.ts': ['shared-executor.ts'],
@@ -90,14 +91,25 @@ const table: Record<string, readonly string[]> = {
     'option-checks.ts'
   ],
   'executors/bullmq/connection.ts': [],
+  'executors/bullmq/connections.ts': ['errors.ts', 'executors/bullmq/connection.ts'],
   'executors/bullmq/keys.ts': [],
-  'executors/bullmq/message.ts': ['subrequest.ts', 'subresponse.ts'],
+  'executors/bullmq/message.ts': ['outcome.ts', 'parent.ts', 'subrequest.ts', 'subresponse.ts', 'wire/schema.ts'],
   'executors/bullmq/queue-options.ts': ['option-checks.ts'],
   'executors/bullmq/scripts.ts': [],
-  'executors/bullmq/answers.ts': ['executors/bullmq/message.ts', 'subresponse.ts'],
+  'executors/bullmq/answers.ts': ['subresponse.ts'],
   'executors/bullmq/client.ts': [
-    'errors.ts', 'executor.ts', 'executors/bullmq/answers.ts', 'executors/bullmq/connection.ts', 'executors/bullmq/keys.ts',
-    'executors/bullmq/message.ts', 'executors/bullmq/scripts.ts', 'subrequest.ts', 'subresponse.ts'
+    'errors.ts', 'executor.ts', 'executors/bullmq/answers.ts', 'executors/bullmq/connections.ts',
+    'executors/bullmq/keys.ts', 'executors/bullmq/message.ts', 'executors/bullmq/scripts.ts', 'subrequest.ts',
+    'subresponse.ts'
+  ],
+  'executors/bullmq/batch-scripts.ts': ['executors/bullmq/scripts.ts'],
+  'executors/bullmq/queued-batch.ts': [
+    'executor.ts', 'executors/bullmq/batch-scripts.ts', 'executors/bullmq/client.ts', 'executors/bullmq/keys.ts',
+    'executors/bullmq/message.ts', 'outcome.ts', 'storage.ts', 'subrequest.ts', 'subresponse.ts'
+  ],
+  'executors/bullmq/storage.ts': [
+    'executors/bullmq/batch-scripts.ts', 'executors/bullmq/client.ts', 'executors/bullmq/message.ts',
+    'executors/bullmq/queued-batch.ts', 'outcome.ts', 'storage.ts'
   ],
   'executors/bullmq/deliveries.ts': [
     'errors.ts', 'execution.ts', 'executors/bullmq/keys.ts', 'executors/bullmq/message.ts',
@@ -108,8 +120,8 @@ const table: Record<string, readonly string[]> = {
     'executors/bullmq/queue-options.ts', 'hosted-app.ts', 'option-checks.ts'
   ],
   'executors/bullmq.ts': [
-    'executor.ts', 'executors/bullmq/client.ts', 'executors/bullmq/connection.ts', 'executors/bullmq/queue-options.ts',
-    'hosted-app.ts', 'option-checks.ts', 'subrequest.ts'
+    'executors/bullmq/client.ts', 'executors/bullmq/connection.ts', 'executors/bullmq/queue-options.ts',
+    'executors/bullmq/storage.ts', 'hosted-app.ts', 'option-checks.ts', 'storage.ts', 'subrequest.ts'
   ],
   'executors/remote/forwarded.ts': ['subrequest.ts', 'subrequest/headers.ts'],
   'executors/remote/request.ts': ['executors/remote/forwarded.ts', 'marker.ts', 'subrequest.ts', 'subrequest/headers.ts'],
@@ -127,29 +139,52 @@ const table: Record<string, readonly string[]> = {
   'reply/json.ts': ['outcome-sink.ts', 'reply/answer.ts', 'reply/item.ts', 'reply/summary.ts', 'wire/schema.ts'],
   'reply/ndjson.ts': ['outcome.ts', 'reply/answer.ts', 'reply/item.ts', 'reply/summary.ts', 'wire/schema.ts'],
   'reply/set-cookie.ts': ['outcome.ts'],
+  'reply/send.ts': ['reply/answer.ts', 'reply/item.ts', 'reply/set-cookie.ts'],
+  'respond-async/prefer.ts': [],
+  'respond-async/owner.ts': ['parent.ts'],
+  'respond-async/progress.ts': ['storage.ts', 'wire/schema.ts'],
+  'respond-async/options.ts': ['option-checks.ts', 'respond-async/owner.ts'],
+  'respond-async/recorder.ts': ['outcome-sink.ts', 'outcome.ts', 'reply/summary.ts', 'storage.ts', 'wire/schema.ts'],
+  'respond-async/runner.ts': [
+    'diagnostics.ts', 'errors.ts', 'plan.ts', 'respond-async/recorder.ts', 'run.ts', 'storage.ts', 'subresponse.ts',
+    'wire/schema.ts'
+  ],
+  'respond-async/resource.ts': [
+    'errors.ts', 'reply/accept.ts', 'reply/json.ts', 'reply/ndjson.ts', 'reply/send.ts', 'respond-async/owner.ts',
+    'respond-async/progress.ts', 'storage.ts'
+  ],
+  'respond-async/submit.ts': [
+    'errors.ts', 'parent.ts', 'respond-async/options.ts', 'respond-async/owner.ts', 'respond-async/prefer.ts',
+    'respond-async/resource.ts', 'storage.ts', 'wire/schema.ts'
+  ],
   'admission.ts': [],
 
   // The wiring.
   'options.ts': [
-    'dispatch/guard.ts', 'executor.ts', 'executors/in-process.ts', 'option-checks.ts', 'subrequest/headers.ts',
-    'transaction.ts'
+    'dispatch/guard.ts', 'executor.ts', 'executors/in-process.ts', 'option-checks.ts', 'respond-async/options.ts',
+    'storage.ts', 'subrequest/headers.ts', 'transaction.ts'
   ],
+  'respond-async.ts': [
+    'options.ts', 'plan.ts', 'reply/ndjson.ts', 'reply/send.ts', 'respond-async/options.ts',
+    'respond-async/resource.ts', 'respond-async/runner.ts', 'respond-async/submit.ts', 'run.ts', 'storage.ts'
+  ],
+  'respond-async/routes.ts': ['options.ts', 'respond-async.ts', 'wire/schema.ts'],
   'batch-handler.ts': [
-    'admission.ts', 'diagnostics.ts', 'dispatch/guard.ts', 'dispatch/identity.ts', 'errors.ts', 'marker.ts', 'options.ts',
-    'outcome-sink.ts', 'parent.ts', 'plan.ts', 'reply/accept.ts', 'reply/answer.ts', 'reply/item.ts', 'reply/json.ts',
-    'reply/ndjson.ts', 'reply/set-cookie.ts', 'run.ts', 'shared-executor.ts', 'transaction.ts', 'wire/schema.ts'
+    'admission.ts', 'diagnostics.ts', 'dispatch/guard.ts', 'dispatch/identity.ts', 'errors.ts', 'marker.ts',
+    'options.ts', 'outcome-sink.ts', 'parent.ts', 'plan.ts', 'reply/accept.ts', 'reply/answer.ts', 'reply/json.ts',
+    'reply/ndjson.ts', 'reply/send.ts', 'respond-async/submit.ts', 'run.ts', 'transaction.ts', 'wire/schema.ts'
   ],
   'plugin.ts': [
-    'batch-handler.ts', 'dispatch/guard.ts', 'options.ts', 'shared-executor.ts', 'subrequest/headers.ts',
-    'wire/schema.ts', 'wire/validate.ts'
+    'batch-handler.ts', 'dispatch/guard.ts', 'hosted-app.ts', 'options.ts', 'respond-async.ts',
+    'respond-async/routes.ts', 'shared-executor.ts', 'subrequest/headers.ts', 'wire/schema.ts', 'wire/validate.ts'
   ],
   'bullmq.ts': [
     'executors/bullmq.ts', 'executors/bullmq/connection.ts', 'executors/bullmq/start-worker.ts', 'hosted-app.ts'
   ],
   'index.ts': [
     'diagnostics.ts', 'dispatch/guard.ts', 'executor.ts', 'executors/in-process.ts', 'executors/process-pool.ts',
-    'options.ts', 'parent.ts',
-    'plugin.ts', 'subrequest.ts', 'subrequest/headers.ts', 'subresponse.ts', 'transaction.ts', 'wire/schema.ts'
+    'options.ts', 'outcome.ts', 'parent.ts', 'plugin.ts', 'respond-async/options.ts', 'respond-async/owner.ts',
+    'storage.ts', 'subrequest.ts', 'subrequest/headers.ts', 'subresponse.ts', 'transaction.ts', 'wire/schema.ts'
   ]
 }
 

@@ -1,6 +1,6 @@
-import type { Executor } from '../executor.ts'
 import { isHosted } from '../hosted-app.ts'
 import { milliseconds, positiveInteger, type Check } from '../option-checks.ts'
+import type { StoringExecutor } from '../storage.ts'
 import type { Subrequest } from '../subrequest.ts'
 import { QueueClient, type ClientSettings } from './bullmq/client.ts'
 import type { QueueConnection } from './bullmq/connection.ts'
@@ -40,7 +40,7 @@ const checks: Readonly<Record<keyof BullmqOptions, Check>> = {
  * Runs subrequests in whatever processes have called `startWorker()` for the same queue.
  * @throws InvalidOptionError
  */
-export function bullmq (options: BullmqOptions): Executor {
+export function bullmq (options: BullmqOptions): StoringExecutor {
   const settings = resolveSettings(options)
   const { limit = 100 } = options
   let client: QueueClient | undefined
@@ -66,7 +66,7 @@ export function bullmq (options: BullmqOptions): Executor {
     async close () {
       await client?.close()
     }
-  } satisfies Executor)
+  } satisfies StoringExecutor)
 }
 
 function resolveSettings (options: BullmqOptions): ClientSettings {

@@ -2,7 +2,8 @@ import swagger from '@fastify/swagger'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import Fastify from 'fastify'
 import t from 'tap'
-import batch from '../../lib/index.ts'
+import batch, { sequential } from '../../lib/index.ts'
+import type { BatchStorage } from '../../lib/storage.ts'
 
 for (const openapi of ['3.0.3', '3.1.0']) {
   t.test(`the batch route is in a valid OpenAPI ${openapi} document`, async t => {
@@ -39,3 +40,22 @@ for (const openapi of ['3.0.3', '3.1.0']) {
     ])
   })
 }
+
+t.test('so are the routes of batches that outlive their connection', async t => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'test', version: '1' } } })
+  // Never asked for anything: a look at what it stores fails.
+  const executor = { ...sequential(), storage: {} as BatchStorage }
+  app.register(batch, { executor, respondAsync: {}, route: { schema: { tags: ['batch'], operationId: 'send' } as {} } })
+  await app.ready()
+  const document = app.swagger() as any
+  const result = await new Validator().validate(JSON.parse(JSON.stringify(document)))
+  t.strictSame(result.errors, undefined)
+  t.match(Object.keys(document.paths['/batch'].post.responses), ['200', '202'])
+  const { get, delete: cancel } = document.paths['/batch/{batchId}']
+  t.match(get, { tags: ['batch'], parameters: [{ name: 'batchId', in: 'path' }] })
+  t.match(Object.keys(get.responses), ['200', '202'])
+  t.match(cancel, { tags: ['batch'], responses: { 204: {} } })
+  t.strictSame([get.operationId, cancel.operationId], [undefined, undefined])
+})
