@@ -10,6 +10,7 @@ const table: Record<string, readonly string[]> = {
   'diagnostics.ts': [],
   'errors.ts': [],
   'excerpt.ts': [],
+  'within.ts': [],
   'wire/schema.ts': [],
   'option-checks.ts': ['errors.ts', 'excerpt.ts'],
 
@@ -48,7 +49,7 @@ const table: Record<string, readonly string[]> = {
     'outcome.ts', 'plan.ts', 'plan/item.ts', 'schedule.ts', 'shared-executor.ts', 'subrequest.ts', 'subresponse.ts',
     'turns.ts'
   ],
-  'transaction.ts': ['errors.ts', 'outcome.ts', 'plan/item.ts', 'subresponse.ts'],
+  'transaction.ts': ['errors.ts', 'outcome.ts', 'plan/item.ts', 'subresponse.ts', 'within.ts'],
   'dispatch/identity.ts': ['subrequest.ts'],
   'dispatch/virtual-socket.ts': ['parent.ts'],
   'dispatch/exchange.ts': [
@@ -78,7 +79,7 @@ const table: Record<string, readonly string[]> = {
     'subrequest.ts', 'subresponse.ts'
   ],
   'executors/process-pool/worker.ts': [
-    'errors.ts', 'executor.ts', 'executors/process-pool/child.ts', 'subrequest.ts', 'subresponse.ts'
+    'errors.ts', 'executor.ts', 'executors/process-pool/child.ts', 'subrequest.ts', 'subresponse.ts', 'within.ts'
   ],
   'executors/process-pool/slot.ts': ['executors/process-pool/worker.ts'],
   'executors/process-pool/pool.ts': [
