@@ -10,6 +10,7 @@ const table: Record<string, readonly string[]> = {
   'diagnostics.ts': [],
   'errors.ts': [],
   'excerpt.ts': [],
+  'methods.ts': [],
   'within.ts': [],
   'wire/schema.ts': [],
   'option-checks.ts': ['errors.ts', 'excerpt.ts'],
@@ -28,7 +29,7 @@ const table: Record<string, readonly string[]> = {
   'plan/item.ts': ['parent.ts', 'plan/bindings.ts', 'subrequest.ts', 'wire/schema.ts'],
   'plan/json-api.ts': ['excerpt.ts', 'plan/bindings.ts', 'plan/item.ts', 'wire/schema.ts'],
   'plan/dependencies.ts': ['errors.ts', 'plan/item.ts'],
-  'plan/duplicates.ts': ['plan/item.ts', 'subrequest.ts'],
+  'plan/duplicates.ts': ['methods.ts', 'plan/item.ts', 'subrequest.ts'],
   'plan.ts': [
     'parent.ts', 'plan/dependencies.ts', 'plan/duplicates.ts', 'plan/item.ts', 'plan/json-api.ts', 'subrequest.ts', 'wire/schema.ts'
   ],
@@ -115,14 +116,16 @@ const table: Record<string, readonly string[]> = {
   'executors/remote/forwarded.ts': ['subrequest.ts', 'subrequest/headers.ts'],
   'executors/remote/request.ts': ['executors/remote/forwarded.ts', 'marker.ts', 'subrequest.ts', 'subrequest/headers.ts'],
   'executors/remote/exchange.ts': ['errors.ts', 'executor.ts', 'subresponse.ts'],
-  'executors/remote/send.ts': ['errors.ts', 'executor.ts', 'executors/remote/exchange.ts', 'subrequest.ts', 'subresponse.ts'],
+  'executors/remote/send.ts': [
+    'errors.ts', 'executor.ts', 'executors/remote/exchange.ts', 'methods.ts', 'subrequest.ts', 'subresponse.ts'
+  ],
   'executors/remote.ts': [
     'errors.ts', 'executor.ts', 'executors/remote/forwarded.ts', 'executors/remote/request.ts',
     'executors/remote/send.ts', 'option-checks.ts', 'subrequest.ts', 'subresponse.ts'
   ],
   'remote.ts': ['executors/remote.ts'],
   'reply/item.ts': ['outcome.ts', 'subresponse.ts'],
-  'reply/summary.ts': ['errors.ts', 'outcome.ts', 'wire/schema.ts'],
+  'reply/summary.ts': ['errors.ts', 'methods.ts', 'outcome.ts', 'wire/schema.ts'],
   'reply/accept.ts': [],
   'reply/answer.ts': ['outcome-sink.ts', 'outcome.ts', 'wire/schema.ts'],
   'reply/json.ts': ['outcome-sink.ts', 'reply/answer.ts', 'reply/item.ts', 'reply/summary.ts', 'wire/schema.ts'],
