@@ -3,6 +3,7 @@ import { BeginFailedError, CommitFailedError, RollbackFailedError, RolledBackErr
 import { notStarted, type Outcome } from './outcome.ts'
 import type { PlannedItem } from './plan/item.ts'
 import { failedSubresponse, type IncompleteOutcome } from './subresponse.ts'
+import { within } from './within.ts'
 
 /**
  * How a batch with `atomic: true` gets its transaction.
@@ -94,12 +95,4 @@ function overrule (outcomes: readonly Outcome[], error: FastifyError, outcome: I
 /** Calls a function of the adapter, whether it is asynchronous or not. */
 async function start<Result> (call: () => Result | Promise<Result>): Promise<Result> {
   return call()
-}
-
-async function within<Result> (milliseconds: number, promise: Promise<Result>): Promise<Result> {
-  let timer: NodeJS.Timeout
-  const timeout = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => { reject(new Error(`no answer within ${milliseconds} ms`)) }, milliseconds)
-  })
-  return Promise.race([promise, timeout]).finally(() => { clearTimeout(timer) })
 }

@@ -10,6 +10,8 @@ const table: Record<string, readonly string[]> = {
   'diagnostics.ts': [],
   'errors.ts': [],
   'excerpt.ts': [],
+  'methods.ts': [],
+  'within.ts': [],
   'wire/schema.ts': [],
   'option-checks.ts': ['errors.ts', 'excerpt.ts'],
 
@@ -27,7 +29,7 @@ const table: Record<string, readonly string[]> = {
   'plan/item.ts': ['parent.ts', 'plan/bindings.ts', 'subrequest.ts', 'wire/schema.ts'],
   'plan/json-api.ts': ['excerpt.ts', 'plan/bindings.ts', 'plan/item.ts', 'wire/schema.ts'],
   'plan/dependencies.ts': ['errors.ts', 'plan/item.ts'],
-  'plan/duplicates.ts': ['plan/item.ts', 'subrequest.ts'],
+  'plan/duplicates.ts': ['methods.ts', 'plan/item.ts', 'subrequest.ts'],
   'plan.ts': [
     'parent.ts', 'plan/dependencies.ts', 'plan/duplicates.ts', 'plan/item.ts', 'plan/json-api.ts', 'subrequest.ts', 'wire/schema.ts'
   ],
@@ -49,7 +51,7 @@ const table: Record<string, readonly string[]> = {
     'outcome.ts', 'plan.ts', 'plan/item.ts', 'schedule.ts', 'shared-executor.ts', 'subrequest.ts', 'subresponse.ts',
     'turns.ts'
   ],
-  'transaction.ts': ['errors.ts', 'outcome.ts', 'plan/item.ts', 'subresponse.ts'],
+  'transaction.ts': ['errors.ts', 'outcome.ts', 'plan/item.ts', 'subresponse.ts', 'within.ts'],
   'dispatch/identity.ts': ['subrequest.ts'],
   'dispatch/virtual-socket.ts': ['parent.ts'],
   'dispatch/exchange.ts': [
@@ -79,7 +81,7 @@ const table: Record<string, readonly string[]> = {
     'subrequest.ts', 'subresponse.ts'
   ],
   'executors/process-pool/worker.ts': [
-    'errors.ts', 'executor.ts', 'executors/process-pool/child.ts', 'subrequest.ts', 'subresponse.ts'
+    'errors.ts', 'executor.ts', 'executors/process-pool/child.ts', 'subrequest.ts', 'subresponse.ts', 'within.ts'
   ],
   'executors/process-pool/slot.ts': ['executors/process-pool/worker.ts'],
   'executors/process-pool/pool.ts': [
@@ -91,7 +93,7 @@ const table: Record<string, readonly string[]> = {
     'option-checks.ts'
   ],
   'executors/bullmq/connection.ts': [],
-  'executors/bullmq/connections.ts': ['errors.ts', 'executors/bullmq/connection.ts'],
+  'executors/bullmq/connections.ts': ['errors.ts', 'executors/bullmq/connection.ts', 'within.ts'],
   'executors/bullmq/keys.ts': [],
   'executors/bullmq/message.ts': ['outcome.ts', 'parent.ts', 'subrequest.ts', 'subresponse.ts', 'wire/schema.ts'],
   'executors/bullmq/queue-options.ts': ['option-checks.ts'],
@@ -99,7 +101,7 @@ const table: Record<string, readonly string[]> = {
   'executors/bullmq/answers.ts': ['subresponse.ts'],
   'executors/bullmq/client.ts': [
     'errors.ts', 'executor.ts', 'executors/bullmq/answers.ts', 'executors/bullmq/connections.ts',
-    'executors/bullmq/keys.ts', 'executors/bullmq/message.ts', 'executors/bullmq/scripts.ts', 'subrequest.ts',
+    'executors/bullmq/keys.ts', 'executors/bullmq/message.ts', 'executors/bullmq/scripts.ts', 'methods.ts', 'subrequest.ts',
     'subresponse.ts'
   ],
   'executors/bullmq/batch-scripts.ts': ['executors/bullmq/scripts.ts'],
@@ -126,14 +128,16 @@ const table: Record<string, readonly string[]> = {
   'executors/remote/forwarded.ts': ['subrequest.ts', 'subrequest/headers.ts'],
   'executors/remote/request.ts': ['executors/remote/forwarded.ts', 'marker.ts', 'subrequest.ts', 'subrequest/headers.ts'],
   'executors/remote/exchange.ts': ['errors.ts', 'executor.ts', 'subresponse.ts'],
-  'executors/remote/send.ts': ['errors.ts', 'executor.ts', 'executors/remote/exchange.ts', 'subrequest.ts', 'subresponse.ts'],
+  'executors/remote/send.ts': [
+    'errors.ts', 'executor.ts', 'executors/remote/exchange.ts', 'methods.ts', 'subrequest.ts', 'subresponse.ts'
+  ],
   'executors/remote.ts': [
     'errors.ts', 'executor.ts', 'executors/remote/forwarded.ts', 'executors/remote/request.ts',
     'executors/remote/send.ts', 'option-checks.ts', 'subrequest.ts', 'subresponse.ts'
   ],
   'remote.ts': ['executors/remote.ts'],
   'reply/item.ts': ['outcome.ts', 'subresponse.ts'],
-  'reply/summary.ts': ['errors.ts', 'outcome.ts', 'wire/schema.ts'],
+  'reply/summary.ts': ['errors.ts', 'methods.ts', 'outcome.ts', 'wire/schema.ts'],
   'reply/accept.ts': [],
   'reply/answer.ts': ['outcome-sink.ts', 'outcome.ts', 'wire/schema.ts'],
   'reply/json.ts': ['outcome-sink.ts', 'reply/answer.ts', 'reply/item.ts', 'reply/summary.ts', 'wire/schema.ts'],

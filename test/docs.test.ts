@@ -63,9 +63,9 @@ t.test('every option of bullmq() and startWorker() is in docs/bullmq.md, and no 
   }
 })
 
-t.test('every option of remote() is in docs/scaling.md, and no other', async t => {
-  const [, section] = read('docs/scaling.md').split('### Options of `remote()`\n')
-  const documented = rows(section!.split('\n### ')[0]!).map(([name]) => name!.replaceAll('`', ''))
+t.test('every option of remote() is in docs/remote.md, and no other', async t => {
+  const [, section] = read('docs/remote.md').split('## Options\n')
+  const documented = rows(section!.split('\n## ')[0]!).map(([name]) => name!.replaceAll('`', ''))
   const existing = [...read('lib/executors/remote.ts').matchAll(/\*\/\n {2}(\w+)\??: /g)].map(match => match[1])
   t.strictSame(documented, existing)
 })

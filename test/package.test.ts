@@ -1,17 +1,21 @@
 // The package as npm would publish it, and the example as a new user starts it.
 import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { findRedis } from './fixtures/redis.ts'
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('..', import.meta.url))
 const { name, dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 // Without what tap puts there for its own processes.
 const env = { PATH: process.env.PATH, HOME: process.env.HOME, PORT: '0' }
+const mark = { FLEET: `fleet-${process.pid}-${Date.now()}` }
+const noRedis = findRedis() === undefined && 'SKIPPED: there is no redis-server on PATH'
 
 // The test builds in a copy: other tests must not meet a half-built package.
 const source = mkdtempSync(join(tmpdir(), 'source-'))
@@ -144,3 +148,45 @@ t.test('the example with books commits one batch, rolls one back, and ends', asy
     ''
   ])
 })
+
+t.test('the example with a fleet shares a batch between two workers, and ends', { skip: noRedis }, async t => {
+  const { stdout } = await run(process.execPath, ['examples/fleet.js'], { cwd: source, env: { ...env, ...mark } })
+  const [, ...workers] = /the workers are (\d+) and (\d+)\./.exec(stdout)!
+  const answers = [...stdout.matchAll(/^GET \/primes\/(\d+) {2}→ {2}200 from worker (\d+) after [\d.]+ s: (\d+) primes$/gm)]
+  const limits = Array.from({ length: 8 }, (_, index) => 500_000 + index * 100_000)
+  t.strictSame(answers.map(([, limit]) => Number(limit)), limits)
+  t.equal(answers[0]![3], '41538')
+  t.strictSame([...new Set(answers.map(([, , pid]) => pid))].sort(), workers.sort(), 'both had something to do')
+  t.match(stdout, /All of it took [\d.]+ s\./)
+  t.strictSame(marked(), [])
+})
+
+t.test('and ends when it is interrupted', { skip: noRedis }, async t => {
+  const example = spawn(process.execPath, ['examples/fleet.js'], { cwd: source, env: { ...env, ...mark } })
+  const ended = once(example, 'exit')
+  await once(example.stdout, 'data')
+  t.ok(marked().length > 1)
+  example.kill('SIGINT')
+  const [code] = await ended
+  // It may have just come to its own end.
+  t.ok([0, 130].includes(code), `code ${code}`)
+  t.strictSame(marked(), [])
+})
+
+t.test('and says what it needs', async t => {
+  const started = run(process.execPath, ['examples/fleet.js'], { cwd: source, env: { PATH: project } })
+  const { code, stderr } = await started.catch(error => error)
+  t.equal(code, 1)
+  t.equal(stderr, 'redis-server is not on PATH. Install it: `apt install redis-server`, or `brew install redis`\n')
+})
+
+/** The processes that were started with the mark, and are there. */
+function marked (): string[] {
+  return readdirSync('/proc').filter(pid => /^\d+$/.test(pid)).filter(pid => {
+    try {
+      return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(mark.FLEET)
+    } catch {
+      return false
+    }
+  })
+}

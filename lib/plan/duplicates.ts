@@ -1,8 +1,8 @@
+import { isSafe } from '../methods.ts'
 import type { UnstartedSubrequest } from '../subrequest.ts'
 import type { PlannedItem } from './item.ts'
 
-// RFC 9110 section 9.2.1: they change nothing. Only the first two are asked for their answers alone.
-const safe = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
+// The safe methods that are asked for their answers alone.
 const shared = new Set(['GET', 'HEAD'])
 
 /** A planned item while it is not known whether it is a duplicate. */
@@ -19,7 +19,7 @@ interface Linked extends PlannedItem {
 export function linkDuplicates (items: readonly PlannedItem[], requestIdHeader: string | false): void {
   const originals = new Map<string, Linked>()
   for (const planned of items as readonly Linked[]) {
-    if (!safe.has(planned.item.method.toUpperCase())) originals.clear()
+    if (!isSafe(planned.item.method.toUpperCase())) originals.clear()
     const { subrequest } = planned
     if (subrequest === undefined || subrequest.body !== undefined || !shared.has(subrequest.method)) continue
     const key = keyOf(subrequest, planned.dependencies, requestIdHeader)

@@ -1,9 +1,7 @@
 import { InvalidStatusError, ResponseTooLargeError } from '../errors.ts'
+import { isIdempotent } from '../methods.ts'
 import type { Outcome } from '../outcome.ts'
 import type { BatchSummary } from '../wire/schema.ts'
-
-// RFC 9110 section 9.2.2: what is sent twice has the effect of what is sent once.
-const idempotent = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE'])
 
 // The answer would be no other the next time.
 const lasting = new Set([new ResponseTooLargeError(0).code, new InvalidStatusError('').code])
@@ -57,7 +55,7 @@ export class Summary {
  * only the failure of another kept from running: that one has to be mended first.
  */
 function isWorthRetrying ({ method, subresponse: { status, outcome, code = '' } }: Outcome): boolean {
-  if (outcome === 'unknown') return idempotent.has(method.toUpperCase()) && !lasting.has(code)
+  if (outcome === 'unknown') return isIdempotent(method.toUpperCase()) && !lasting.has(code)
   return status === 429 || status === 503 || (outcome === 'not_started' && status === 504)
 }
 

@@ -42,24 +42,22 @@ export function kill (pid) {
   }
 }
 
-/** Starts the server. */
-export async function startServer (ledger, program = 'server.js', values = [ledger.file]) {
-  const server = fork(new URL(program, import.meta.url), values)
+/** Starts the server with an executor of that name, for which the values are. */
+export async function startServer (executor, ...values) {
+  const server = fork(new URL('server.js', import.meta.url), [executor, ...values])
   const [{ port }] = await once(server, 'message')
   const exited = once(server, 'exit')
-  let hasExited = false
-  exited.then(() => { hasExited = true })
   const agent = new http.Agent({ keepAlive: true })
   return {
     pid: server.pid,
-    get hasExited () { return hasExited },
     send: items => sendBatch(port, agent, items),
-    /** Tells the server to end, and gives its exit code. */
+    /** Tells the server to end. Gives whether it was still there and ended well. */
     async stop () {
+      const isThere = server.exitCode === null && server.signalCode === null
       agent.destroy()
       server.kill('SIGTERM')
       const [code] = await exited
-      return code
+      return isThere && code === 0
     }
   }
 }

@@ -1,8 +1,7 @@
 // What an answer in lines cannot say in its head, and what is said instead.
 import { Agent } from 'node:http'
-import Fastify from 'fastify'
 import t from 'tap'
-import batch, { concurrent, sequential, type BatchOptions, type Executor } from '../../lib/index.ts'
+import { concurrent, sequential, type BatchOptions, type Executor } from '../../lib/index.ts'
 import { build, latch, listen, testEach, type Dispatch, type Teardown } from '../helper.ts'
 import { streamBatch, streamHeaders } from '../fixtures/lines.ts'
 
@@ -72,22 +71,36 @@ testEach('the lines of an atomic batch come after the commit, with all cookies i
   ])
 })
 
-testEach('when the server closes, the rest is answered 503, and the answer ends', async (t, dispatch) => {
+/** An app whose `/wait` says that it was reached, and is answered when the app does not listen any more. */
+function buildWaiting (t: Teardown, dispatch: Dispatch) {
   const app = build(t, { executor: sequential({ dispatch }) })
-  const started = latch()
+  const reached = latch()
+  const closing = latch()
+  app.addHook('preClose', async () => { closing.open() })
   app.get('/', async () => 'x')
   app.get('/wait', async () => {
-    started.open()
+    reached.open()
+    await closing.promise
     // A connection that becomes free after that is not closed by the server.
     while (app.server.listening) await new Promise(setImmediate)
     return 'x'
   })
+  return { app, reached: reached.promise }
+}
+
+/** An executor that takes the place of an app. */
+function executorOf (execute: Executor['execute'], perBatch = 1): Executor {
+  return { name: 'test', perBatch, total: Infinity, execute }
+}
+
+testEach('when the server closes, the rest is answered 503, and the answer ends', async (t, dispatch) => {
+  const { app, reached } = buildWaiting(t, dispatch)
   await listen(app)
   const agent = new Agent({ keepAlive: true })
   t.teardown(() => { agent.destroy() })
   const { next, rest } = await streamBatch(t, app, { batch: [get('/'), get('/wait'), get('/'), get('/')] }, { agent })
   t.match(await next(), { index: 0 })
-  await started.promise
+  await reached
   const closed = app.close()
   const lines = await rest()
   const inOrder = lines.slice(0, 3).sort((a, b) => a.index - b.index)
@@ -97,35 +110,18 @@ testEach('when the server closes, the rest is answered 503, and the answer ends'
 })
 
 testEach('nor does the close of an app that nobody listens to break what is injected', async (t, dispatch) => {
-  const app = build(t, { executor: sequential({ dispatch }) })
-  const sent = latch()
-  const closing = latch()
-  app.addHook('preClose', async () => { closing.open() })
-  app.get('/', async () => 'x')
-  app.get('/wait', async () => {
-    sent.open()
-    await closing.promise
-    return 'x'
-  })
+  const { app, reached } = buildWaiting(t, dispatch)
   const answered = app.inject({ method: 'POST', url: '/batch', headers: streamHeaders, payload: { batch: [get('/'), get('/wait')] } })
-  await sent.promise
+  await reached
   await app.close()
   t.equal((await answered).body.trim().split('\n').length, 3)
 })
 
 testEach('a client whose head comes when the server closes already is told to close', async (t, dispatch) => {
-  const app = build(t, { executor: sequential({ dispatch }) })
-  const closing = latch()
-  const started = latch()
-  app.addHook('preClose', async () => { closing.open() })
-  app.get('/wait', async () => {
-    started.open()
-    await closing.promise
-    return 'x'
-  })
+  const { app, reached } = buildWaiting(t, dispatch)
   await listen(app)
   const answered = streamBatch(t, app, { batch: [get('/wait'), get('/wait')] }, { agent: new Agent({ keepAlive: true }) })
-  await started.promise
+  await reached
   const closed = app.close()
   const { headers, rest } = await answered
   t.equal(headers.connection, 'close')
@@ -153,19 +149,11 @@ testEach('an error of a hook that comes too late for the answer ends the batch',
 
 t.test('an executor that answers with what cannot be written breaks the answer off', async t => {
   const headSent = latch()
-  const executor: Executor = {
-    name: 'broken',
-    perBatch: 1,
-    total: Infinity,
-    async execute ({ url }) {
-      if (url === '/late') await headSent.promise
-      return { status: 200, reason: 'OK', headers: url !== '/' ? { 'x-big': [1n] as never } : {}, body: Buffer.from('x') }
-    }
-  }
-  const app = Fastify()
-  t.teardown(() => app.close())
-  app.register(batch, { executor })
-  await listen(app)
+  const executor = executorOf(async ({ url }) => {
+    if (url === '/late') await headSent.promise
+    return { status: 200, reason: 'OK', headers: url !== '/' ? { 'x-big': [1n] as never } : {}, body: Buffer.from('x') }
+  })
+  const app = await listen(build(t, { executor }))
   t.equal((await streamBatch(t, app, { batch: [get('/bad'), get('/')] })).status, 500, 'before the head')
   const { next } = await streamBatch(t, app, { batch: [get('/'), get('/late'), get('/')] })
   t.match(await next(), { index: 0 })
@@ -181,21 +169,15 @@ t.test('what was answered is in no memory, but for what bindings need', async t 
   let bodies: Array<WeakRef<Buffer>> = []
   /** Which answers were in memory when an item ran. */
   let alive: boolean[][] = []
-  const executor: Executor = {
-    name: 'watched',
-    perBatch: 1,
-    total: Infinity,
-    async execute ({ url, batch: { index } }) {
-      await new Promise(resolve => setImmediate(resolve))
-      collect()
-      alive[index] = bodies.map(body => body.deref() !== undefined)
-      const body = Buffer.from(JSON.stringify({ id: 'x'.repeat(10_000) }))
-      bodies[index] = new WeakRef(body)
-      return { status: url === '/bad' ? 400 : 200, reason: 'OK', headers: { 'content-type': 'application/json' }, body }
-    }
-  }
-  const app = build(t, { executor })
-  await listen(app)
+  const executor = executorOf(async ({ url, batch: { index } }) => {
+    await new Promise(resolve => setImmediate(resolve))
+    collect()
+    alive[index] = bodies.map(body => body.deref() !== undefined)
+    const body = Buffer.from(JSON.stringify({ id: 'x'.repeat(10_000) }))
+    bodies[index] = new WeakRef(body)
+    return { status: url === '/bad' ? 400 : 200, reason: 'OK', headers: { 'content-type': 'application/json' }, body }
+  })
+  const app = await listen(build(t, { executor }))
   const plain = Array(4).fill(get('/'))
   await (await streamBatch(t, app, {
     batch: [get('/'), get('/', 'a'), get('/'), get('/'), { ...get('/'), bind: { '/headers/x-id': 'a/body/id' } }, ...plain]
@@ -216,18 +198,12 @@ t.test('what was answered is in no memory, but for what bindings need', async t 
 
 t.test('of answers that were there with the first line, the cookie of the last item is kept', async t => {
   const both = latch()
-  const executor: Executor = {
-    name: 'overtaking',
-    perBatch: 2,
-    total: Infinity,
-    async execute ({ batch: { index } }) {
-      if (index === 1) both.open()
-      else await both.promise
-      return { status: 200, reason: 'OK', headers: { 'set-cookie': `a=${index}; Path=/` }, body: Buffer.alloc(0) }
-    }
-  }
-  const app = build(t, { executor })
-  await listen(app)
+  const executor = executorOf(async ({ batch: { index } }) => {
+    if (index === 1) both.open()
+    else await both.promise
+    return { status: 200, reason: 'OK', headers: { 'set-cookie': `a=${index}; Path=/` }, body: Buffer.alloc(0) }
+  }, 2)
+  const app = await listen(build(t, { executor }))
   const { headers, rest } = await streamBatch(t, app, { batch: [get('/'), get('/')] })
   t.strictSame((await rest()).map(({ index, set_cookie: said }) => [index, said]), [
     [1, undefined], [0, undefined], [undefined, undefined]

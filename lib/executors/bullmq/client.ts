@@ -4,6 +4,7 @@ import type { FastifyBaseLogger, FastifyError } from 'fastify'
 import type { Redis } from 'ioredis'
 import { ExecutorFailedError, QueueLostError, QueueTimeoutError, QueueUnavailableError } from '../../errors.ts'
 import type { ExecutionContext } from '../../executor.ts'
+import { isIdempotent } from '../../methods.ts'
 import type { Subrequest } from '../../subrequest.ts'
 import { failedSubresponse, type Subresponse } from '../../subresponse.ts'
 import { Answers } from './answers.ts'
@@ -29,9 +30,6 @@ export interface StoredTask {
   /** Whether this process has left the batch to others. */
   isReleased (): boolean
 }
-
-// RFC 9110 section 9.2.2: to run them twice has the effect of running them once.
-const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 
 // Milliseconds between two looks for answers whose announcement got lost with a connection.
 const lookInterval = 1000
@@ -129,7 +127,7 @@ export class QueueClient {
 
   #newTask (subrequest: Subrequest, { maxResponseBytes }: ExecutionContext, left: number): NewTask {
     const message = writeTask({ subrequest, maxResponseBytes })
-    return { message, left, starts: idempotent.has(subrequest.method) ? this.#settings.attempts : 1 }
+    return { message, left, starts: isIdempotent(subrequest.method) ? this.#settings.attempts : 1 }
   }
 
   #enqueue (id: string, subrequest: Subrequest): Promise<unknown> {

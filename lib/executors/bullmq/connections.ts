@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Redis } from 'ioredis'
 import { QueueUnavailableError } from '../../errors.ts'
+import { within } from '../../within.ts'
 import { logOutages, openConnection, type QueueConnection } from './connection.ts'
 
 /** How an API process reaches Redis. */
@@ -68,16 +69,10 @@ export class Connections {
    * @throws QueueUnavailableError if it does not, or replies with an error
    */
   async attempt<Result> (send: () => Promise<Result>): Promise<Result> {
-    let timer: NodeJS.Timeout
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => { reject(new Error(`no reply within ${this.#enqueueTimeout} ms`)) }, this.#enqueueTimeout)
-    })
     try {
-      return await Promise.race([send(), late])
+      return await within(this.#enqueueTimeout, send())
     } catch (error) {
       throw unavailable(error as Error)
-    } finally {
-      clearTimeout(timer!)
     }
   }
 

@@ -4,6 +4,7 @@ import { WorkerBootError, WorkerDiedError } from '../../errors.ts'
 import type { ExecutionContext } from '../../executor.ts'
 import type { Subrequest } from '../../subrequest.ts'
 import { failedSubresponse, type Subresponse } from '../../subresponse.ts'
+import { LateError, within } from '../../within.ts'
 import type { AbortMessage, Boot, Result, Task } from './child.ts'
 
 /** What a worker needs to know. */
@@ -145,26 +146,17 @@ export class Worker {
   }
 
   async #boot (booting: Promise<unknown>): Promise<void> {
-    const { bootTimeout } = this.#settings
-    let timer: NodeJS.Timeout
-    const tooLate = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => {
-        this.kill()
-        reject(new Error(`not ready after ${bootTimeout} ms`))
-      }, bootTimeout)
-    })
     try {
-      await Promise.race([booting, tooLate])
+      await within(this.#settings.bootTimeout, booting)
       this.#isReady = true
     } catch (cause) {
       const isGone = this.#isGone
+      if (cause instanceof LateError) this.kill()
       await this.#close()
       const { code, signal } = await this.exited
       this.wasKilled = isGone && signal !== null
       const end = isGone ? signal ?? code : null
       throw new WorkerBootError(end === null ? (cause as Error).message : `it ended with ${end}`, { cause })
-    } finally {
-      clearTimeout(timer!)
     }
   }
 

@@ -3,12 +3,10 @@ import type { FastifyError } from 'fastify'
 import type { Dispatcher } from 'undici'
 import { UpstreamUnreachableError } from '../../errors.ts'
 import type { ExecutionContext } from '../../executor.ts'
+import { isIdempotent } from '../../methods.ts'
 import type { Subrequest } from '../../subrequest.ts'
 import { failedSubresponse, type IncompleteOutcome, type Subresponse } from '../../subresponse.ts'
 import { Exchange, type Result } from './exchange.ts'
-
-// RFC 9110 section 9.2.2.
-const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 
 /** How long the first wait for another try is, in milliseconds. Each next one is twice as long. */
 const firstWait = 50
@@ -28,7 +26,7 @@ export async function send (
   dispatcher: Dispatcher, makeRequest: () => Dispatcher.DispatchOptions, settings: SendSettings
 ): Promise<Subresponse> {
   const { subrequest, context } = settings
-  let triesLeft = idempotent.has(subrequest.method) ? settings.retries : 0
+  let triesLeft = isIdempotent(subrequest.method) ? settings.retries : 0
   let abandoned = false
   context.onAbort(() => {
     abandoned = true

@@ -3,7 +3,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, type AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import Fastify, { type FastifyRequest } from 'fastify'
+import Fastify from 'fastify'
 import { Redis } from 'ioredis'
 import { Deliveries } from '../../../lib/executors/bullmq/deliveries.ts'
 import { keysOf } from '../../../lib/executors/bullmq/keys.ts'
@@ -11,35 +11,10 @@ import { writeTask } from '../../../lib/executors/bullmq/message.ts'
 import { storeTask } from '../../../lib/executors/bullmq/scripts.ts'
 import { hostApp } from '../../../lib/hosted-app.ts'
 import { startWorker } from '../../../lib/bullmq.ts'
-import { injectBatch, latch, listen } from '../../helper.ts'
-import { answers, buildApi, get, leftovers, lookInto, startHere, startOnly, until } from './queue.ts'
+import { injectBatch, listen } from '../../helper.ts'
+import { answers, buildApi, get, leftovers, lookInto, startHere, startOnly, until, waitingApp } from './queue.ts'
 
 const { t, connection } = await startOnly()
-
-/** An app with a route that waits until it is let go, and says what becomes of it. */
-function waitingApp () {
-  const reached = latch()
-  const aborted = latch()
-  const go = latch()
-  const events: string[] = []
-  const build = () => {
-    const app = Fastify()
-    app.all('/wait', async ({ signal }: FastifyRequest) => {
-      events.push('started')
-      signal.addEventListener('abort', () => {
-        events.push('aborted')
-        aborted.open()
-      })
-      reached.open()
-      await go.promise
-      return 'waited'
-    })
-    app.get('/', async () => 'works')
-    app.addHook('onClose', async () => { events.push('closed') })
-    return app
-  }
-  return { build, reached: reached.promise, aborted: aborted.promise, go: go.open, events }
-}
 
 if (connection !== undefined) {
   t.test('what is out of time is aborted in the worker', async t => {

@@ -2,9 +2,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import Fastify from 'fastify'
 import t from 'tap'
-import { injectBatch, latch } from '../../helper.ts'
+import { injectBatch } from '../../helper.ts'
 import {
-  answers, buildApi, leftovers, lookInto, makeLedger, skip, startHere, startProcess, startServer, until
+  answers, buildApi, leftovers, lookInto, makeLedger, skip, startHere, startProcess, startServer, until, waitingApp
 } from './queue.ts'
 
 const note = { method: 'post', url: '/note', body: 'noted', headers: { 'content-type': 'text/plain' } }
@@ -16,25 +16,17 @@ t.test('what waits and what runs when Redis crashes is answered when it is back'
   const redis = await startServer(t)
   const connection = redis.address
   const api = buildApi(t, { connection })
-  const reached = latch()
-  const go = latch()
-  let runs = 0
-  const app = () => Fastify().post('/slow', async () => {
-    runs++
-    reached.open()
-    await go.promise
-    return 'done'
-  })
-  await startHere(t, { connection, app })
-  const answered = injectBatch(api, Array(3).fill({ method: 'post', url: '/slow' }))
-  await reached.promise
+  const app = waitingApp()
+  await startHere(t, { connection, app: app.build })
+  const answered = injectBatch(api, Array(3).fill({ method: 'post', url: '/wait' }))
+  await app.reached
   const look = lookInto(t, connection)
   await until(async () => (await look.llen('bull:batches:wait')) === 2)
   await redis.stop()
-  go.open()
+  app.go()
   await redis.start()
-  t.match((await answered).batch, Array(3).fill({ status_code: 200, body: 'done' }))
-  t.equal(runs, 3)
+  t.match((await answered).batch, Array(3).fill({ status_code: 200, body: 'waited' }))
+  t.strictSame(app.events, Array(3).fill('started'))
   await until(async () => (await leftovers(look)).length === 0)
 })
 

@@ -3,13 +3,13 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { setTimeout as delay } from 'node:timers/promises'
-import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyRequest, type FastifyServerOptions } from 'fastify'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { bullmq, startWorker, type BullmqOptions, type StartWorkerOptions } from '../../../lib/bullmq.ts'
 import batch, { type BatchOptions } from '../../../lib/index.ts'
 import { findRedis, startDurableRedis, startRedis, type DurableRedis, type RedisAddress } from '../../fixtures/redis.ts'
-import type { Teardown } from '../../helper.ts'
+import { latch, type Teardown } from '../../helper.ts'
 import build, { type AppOptions } from '../process-pool/app.ts'
 
 export { answers, get, isAlive, makeLedger, started } from '../process-pool/pool.ts'
@@ -51,6 +51,31 @@ export async function startHere (t: Teardown, options: WorkerOptions) {
   const worker = await startWorker({ app: build, queue, ...options })
   t.teardown(() => worker.close())
   return worker
+}
+
+/** An app with a route that waits until it is let go, and says what becomes of it. */
+export function waitingApp () {
+  const reached = latch()
+  const aborted = latch()
+  const go = latch()
+  const events: string[] = []
+  const build = () => {
+    const app = Fastify()
+    app.all('/wait', async ({ signal }: FastifyRequest) => {
+      events.push('started')
+      signal.addEventListener('abort', () => {
+        events.push('aborted')
+        aborted.open()
+      })
+      reached.open()
+      await go.promise
+      return 'waited'
+    })
+    app.get('/', async () => 'works')
+    app.addHook('onClose', async () => { events.push('closed') })
+    return app
+  }
+  return { build, reached: reached.promise, aborted: aborted.promise, go: go.open, events }
 }
 
 /** Starts a worker in a process of its own. */

@@ -20,18 +20,18 @@ for (const [boot, message] of [
 
 t.test('a boot that hangs is given up', async t => {
   const parent = buildPool(t, { arguments: [{ boot: 'hang' }], bootTimeout: 3000 })
-  await t.rejects(async () => parent.ready(), { code: 'FST_BATCH_WORKER_BOOT', message: /not ready after 3000 ms/ })
+  await t.rejects(async () => parent.ready(), { code: 'FST_BATCH_WORKER_BOOT', message: /no answer within 3000 ms/ })
 })
 
 t.test('Fastify does not wait longer than its pluginTimeout', async t => {
   const parent = Fastify({ pluginTimeout: 500 })
   parent.register(batch, { executor: processPool({ app, workers: 1, arguments: [{ boot: 'hang' }] }) })
   t.teardown(() => parent.close())
-  await t.rejects(async () => parent.ready(), { code: 'FST_BATCH_WORKER_BOOT', message: /not ready after 250 ms/ })
+  await t.rejects(async () => parent.ready(), { code: 'FST_BATCH_WORKER_BOOT', message: /no answer within 250 ms/ })
   const patient = Fastify({ pluginTimeout: 0 })
   patient.register(batch, { executor: processPool({ app, workers: 1, arguments: [{ boot: 'hang' }], bootTimeout: 400 }) })
   t.teardown(() => patient.close())
-  await t.rejects(async () => patient.ready(), { code: 'FST_BATCH_WORKER_BOOT', message: /not ready after 400 ms/ })
+  await t.rejects(async () => patient.ready(), { code: 'FST_BATCH_WORKER_BOOT', message: /no answer within 400 ms/ })
 })
 
 t.test('what is no module, or has no such export, is named', async t => {

@@ -5,13 +5,13 @@ import { blocks } from '../../fixtures/examples.ts'
 import { sendBatch } from '../../helper.ts'
 import { get, secret } from './upstream.ts'
 
-t.test('the example of docs/scaling.md works', async t => {
+t.test('the example of docs/remote.md works', async t => {
   const modules: Record<string, string> = {
     fastify: import.meta.resolve('fastify'),
     'fastify-batch-requests': new URL('../../../lib/index.ts', import.meta.url).href,
     'fastify-batch-requests/remote': new URL('../../../lib/remote.ts', import.meta.url).href
   }
-  const [front, upstream] = blocks('docs/scaling.md', 'js').map(code => {
+  const [front, upstream] = blocks('docs/remote.md', 'js').map(code => {
     const imported = code.replace(/(?<= from )'([^']+)'/g, (_from, name: string) => JSON.stringify(modules[name]))
     return `${imported.replace(/port: \d+/, 'port: 0, host: "127.0.0.1"')}\nexport { app }\n`
   })
