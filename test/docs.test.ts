@@ -5,6 +5,7 @@ import t from 'tap'
 import * as errors from '../lib/errors.ts'
 import { channels, defaultInheritHeaders, defaultProtectedHeaders, sequential } from '../lib/index.ts'
 import { resolveOptions } from '../lib/options.ts'
+import { resolveRespondAsync } from '../lib/respond-async/options.ts'
 
 const root = new URL('../', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
@@ -28,8 +29,9 @@ t.test('every error is in docs/errors.md, with its status, and no other', async 
 })
 
 t.test('every option is in docs/options.md and in the README, with its default, and no other', async t => {
-  const { executor, allow, inheritHeaders, protectedHeaders, https, transaction, ...defaults } = resolveOptions({})
-  const names = [...Object.keys(defaults), 'executor', 'allow', 'inheritHeaders', 'protectedHeaders', 'https', 'transaction'].sort()
+  const options = resolveOptions({})
+  const { executor, allow, inheritHeaders, protectedHeaders, https, transaction, respondAsync, ...defaults } = options
+  const names = Object.keys(options).sort()
   for (const path of ['docs/options.md', 'README.md']) {
     const documented = new Map(rows(read(path)).map(([name, value]) => [name!.replaceAll('`', ''), value!.replaceAll('`', '')]))
     t.strictSame([...documented.keys()].sort(), names, path)
@@ -40,6 +42,15 @@ t.test('every option is in docs/options.md and in the README, with its default, 
     t.equal(documented.get('executor'), `${executor.name}()`)
     t.equal(executor.name, sequential().name)
   }
+})
+
+t.test('every option of respondAsync is in docs/respond-async.md, with its default, and no other', async t => {
+  const { owner, ...defaults } = resolveRespondAsync({})
+  const documented = new Map(rows(read('docs/respond-async.md')).map(([name, value]) =>
+    [name!.replaceAll('`', ''), value!.replaceAll('`', '')]))
+  for (const [name, value] of Object.entries(defaults)) t.equal(runInThisContext(documented.get(name)!), value, name)
+  const existing = [...read('lib/respond-async/options.ts').matchAll(/\*\/\n {2}(\w+)\??: /g)].map(match => match[1])
+  t.strictSame([...documented.keys()].filter(name => /^\w+$/.test(name)), existing)
 })
 
 t.test('every option has a doc comment', async t => {

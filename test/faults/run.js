@@ -1,4 +1,5 @@
-// `npm run test:faults`: what goes wrong in production, on purpose. `-- --short` is for every change.
+// `npm run test:faults`: what goes wrong in production, on purpose. `-- --short` for every change, `-- NAME` for one.
+import { asyncKills } from './async-kills.js'
 import { closes } from './closes.js'
 import { idleKills } from './idle-kills.js'
 import { kills } from './kills.js'
@@ -6,16 +7,19 @@ import { queueKills } from './queue-kills.js'
 import { upstreams } from './upstreams.js'
 
 const short = process.argv.includes('--short')
+const [only] = process.argv.slice(2).filter(argument => argument !== '--short')
 const scenarios = [
   [kills, { seconds: short ? 6 : 60, connections: 16, every: 150 }],
   [idleKills, { times: short ? 5 : 50 }],
   [closes, { times: short ? 5 : 100 }],
   [queueKills, { seconds: short ? 9 : 60, connections: 8, workers: 6, every: 500 }],
+  [asyncKills, short ? { batches: 20, kills: 2, workers: 2 } : { batches: 100, kills: 10, workers: 3 }],
   [upstreams, { seconds: short ? 6 : 60, connections: 16, every: 500 }]
 ]
 
 let failed = 0
 for (const [scenario, settings] of scenarios) {
+  if (only !== undefined && scenario.name !== only) continue
   console.log(`\n${scenario.name}: ${JSON.stringify(settings)}`)
   const { figures, promises } = await scenario(settings)
   for (const [name, figure] of Object.entries(figures)) console.log(`  ${name}: ${figure}`)

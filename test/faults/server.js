@@ -13,7 +13,9 @@ const executors = {
 }
 const [name, ...values] = process.argv.slice(2)
 const app = Fastify()
-app.register(batch, { executor: executors[name](...values), subrequestTimeout: 20_000 })
+const executor = executors[name](...values)
+const respondAsync = 'storage' in executor ? {} : undefined
+app.register(batch, { executor, respondAsync, subrequestTimeout: 20_000 })
 process.once('SIGTERM', () => app.close())
 await app.listen({ port: 0, host: '127.0.0.1' })
 process.send({ port: app.server.address().port })
