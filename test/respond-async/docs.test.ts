@@ -36,7 +36,7 @@ if (connection !== undefined) {
     const [answeredHead, answeredBody] = answered!.split('\n\n')
     for (const line of answeredHead!.split('\n').slice(1)) {
       const [name, value] = line.split(': ')
-      t.match(response.headers.get(name!), name === 'location' ? /^\/batch\/[\w-]{22}$/ : value, name)
+      t.match(response.headers.get(name!), name === 'location' ? /^\/batch\/[\w-]{22}$/ : value!, name!)
     }
     t.strictSame(await response.json(), JSON.parse(answeredBody!))
 
