@@ -1,6 +1,9 @@
 // What is stored of a batch, for how long, and how much of it there may be.
+import type { ServerResponse } from 'node:http'
 import { bullmq } from '../../lib/bullmq.ts'
 import { buildApi, get, leftovers, lookInto, startOnly, until } from '../executors/bullmq/queue.ts'
+import { ndjson, streamBatch } from '../fixtures/lines.ts'
+import { listen } from '../helper.ts'
 import { answerOf, follow, location, me, read, startWaiting, submit } from './stored.ts'
 
 const { t, connection } = await startOnly()
@@ -40,6 +43,24 @@ if (connection !== undefined) {
     const other = buildApi(t, own, { respondAsync: {} })
     await other.ready()
     await until(async () => (await redis.keys('bull:nobody:batch-*')).length === 0)
+  })
+
+  t.test('one that expires while it is read is not there', async t => {
+    const own = { connection, queue: 'expires' }
+    const redis = lookInto(t, connection)
+    const executor = bullmq(own)
+    const { storage } = executor
+    let looks = 0
+    // What has come meanwhile is seen with the next look.
+    const readOutcomes = async (id: string, from: number) => looks++ === 0 ? [] : storage.readOutcomes(id, from)
+    const api = buildApi(t, own, { executor: { ...executor, storage: { ...storage, readOutcomes } }, respondAsync: {} })
+    await startWaiting(t, own)
+    const url = await location(api, [get('/echo')])
+    await until(async () => (await read(api, url)).status !== 202)
+    looks = 0
+    t.match(await follow(api, url), [{ status_code: 200 }, { summary: { ok: 1 } }])
+    await redis.del(`bull:expires:batch-outcomes:${url.slice('/batch/'.length)}`)
+    t.equal((await read(api, url)).status, 404)
   })
 
   t.test('out of time, it is answered as any batch', async t => {
@@ -82,16 +103,35 @@ if (connection !== undefined) {
     await location(api, [get('/echo')])
   })
 
-  t.test('large answers are read as they are taken', async t => {
+  t.test('large answers are read from Redis as they are taken', async t => {
     const own = { connection, queue: 'large' }
-    const api = buildApi(t, own, { respondAsync: {}, maxRequests: 100, route: { bodyLimit: 2 ** 23 } })
+    const executor = bullmq(own)
+    const { storage } = executor
+    let reads = 0
+    const readOutcomes = async (id: string, from: number) => {
+      reads++
+      return storage.readOutcomes(id, from)
+    }
+    const api = await listen(buildApi(t, own, {
+      executor: { ...executor, storage: { ...storage, readOutcomes } },
+      respondAsync: {},
+      maxRequests: 100,
+      route: { bodyLimit: 2 ** 24 }
+    }))
     await startWaiting(t, own)
-    const text = 'x'.repeat(50_000)
-    const items = Array.from({ length: 60 }, (_, index) => ({ method: 'post', url: '/echo', body: { index, text } }))
-    const url = await location(api, items)
-    const lines = await follow(api, url)
-    t.match(lines.at(-1), { summary: { total: 60, ok: 60 } })
+    const text = 'x'.repeat(150_000)
+    const items = Array.from({ length: 100 }, (_, index) => ({ method: 'post', url: '/echo', body: { index, text } }))
+    const path = await location(api, items)
+    await until(async () => (await api.inject({ url: path, headers: me })).statusCode === 200)
+    reads = 0
+    let response: ServerResponse
+    api.server.once('request', (_request, itsResponse) => { response = itsResponse })
+    const { rest } = await streamBatch(t, api, undefined, { path, method: 'GET', headers: { ...me, accept: ndjson } })
+    await until(() => response.writableNeedDrain)
+    t.ok(reads < 100 / 8)
+    const lines = await rest()
+    t.match(lines.at(-1), { summary: { total: 100, ok: 100 } })
     t.ok(lines.slice(0, -1).every(({ index, body }) => JSON.parse(body).body.index === index))
-    t.equal((await read(api, url)).json.batch.length, 60)
+    t.ok(reads > 100 / 8)
   })
 }

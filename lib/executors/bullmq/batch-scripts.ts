@@ -55,20 +55,47 @@ export async function createBatch (
   limits.maxBatches, limits.fingerprint, id, timeout, lifetime, ...Object.entries(rest).flat()) as string
 }
 
-/** Gives the id of the batch that waits for the longest time. `batch` is how the keys of batches begin. */
-export async function claimBatch (redis: Redis, unfinished: string, batch: string): Promise<string | null> {
-  return await redis.eval(`
+/** What a batch is run from. */
+export interface BatchFields {
+  readonly id: string
+  readonly batch: Buffer
+  readonly timeout: number
+  readonly age: number
+  readonly cancelled: boolean
+  readonly started: number[]
+  readonly done: number[]
+}
+
+/** Claims the batch that waits for the longest time, if there is one. `batch` is how the keys of batches begin. */
+export async function claimBatch (redis: Redis, unfinished: string, batch: string): Promise<BatchFields | undefined> {
+  const claimed = await redis.callBuffer('EVAL', `
     ${now}
     while true do
       local id = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, 1)[1]
       if not id then return false end
-      if redis.call('EXISTS', ARGV[1] .. id) == 1 then
+      if redis.call('HEXISTS', ARGV[1] .. id, 'batch') == 1 then
         redis.call('ZADD', KEYS[1], now + ARGV[2], id)
-        return id
+        return { id, now - redis.call('HGET', ARGV[1] .. id, 'created'), redis.call('HGETALL', ARGV[1] .. id) }
       end
+      -- It has expired.
       redis.call('ZREM', KEYS[1], id)
     end
-  `, 1, unfinished, batch, lease) as string | null
+  `, 1, unfinished, batch, lease) as [id: Buffer, age: number, fields: Buffer[]] | null
+  if (claimed === null) return undefined
+  const [id, age, members] = claimed
+  const fields = new Map<string, Buffer>()
+  for (let i = 0; i < members.length; i += 2) fields.set(String(members[i]), members[i + 1]!)
+  const indexes = (kind: string) =>
+    [...fields.keys()].filter(name => name.startsWith(kind)).map(name => Number(name.slice(kind.length)))
+  return {
+    id: String(id),
+    batch: fields.get('batch')!,
+    timeout: Number(fields.get('timeout')),
+    age: Number(age),
+    cancelled: fields.has('cancelled'),
+    started: indexes('started:'),
+    done: indexes('done:')
+  }
 }
 
 /** Claims batches for longer, and gives the ids of those that were cancelled. */
@@ -123,33 +150,6 @@ export async function lookAtBatch (redis: Redis, batch: string, task: string): P
   if (found === null) return null
   const [route, owner, ids, cancelled, duration, age, states] = found
   return { route, owner, ids, cancelled, duration, age, states }
-}
-
-/** What a batch is run from. */
-export interface BatchFields {
-  /** `undefined` once it has ended. */
-  readonly batch: Buffer | undefined
-  readonly timeout: number
-  readonly age: number
-  readonly cancelled: boolean
-  readonly started: number[]
-  readonly done: number[]
-}
-
-/** Gives what a batch is run from. */
-export async function loadBatch (redis: Redis, key: string): Promise<BatchFields> {
-  const [fields, [seconds, microseconds]] = await Promise.all([redis.hgetallBuffer(key), redis.time()])
-  const { batch, timeout, created, cancelled } = fields
-  const indexes = (kind: string) =>
-    Object.keys(fields).filter(name => name.startsWith(kind)).map(name => Number(name.slice(kind.length)))
-  return {
-    batch,
-    timeout: Number(timeout),
-    age: Math.floor(Number(seconds) * 1000 + Number(microseconds) / 1000) - Number(created),
-    cancelled: cancelled !== undefined,
-    started: indexes('started:'),
-    done: indexes('done:')
-  }
 }
 
 /** Puts a task where a worker can claim it, unless it was there before. */

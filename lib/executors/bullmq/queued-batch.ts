@@ -12,7 +12,6 @@ import { writeOutcome, type BatchRecord } from './message.ts'
 
 /** What a batch is claimed with. */
 export interface Claimed extends BatchFields, BatchRecord {
-  readonly id: string
   readonly route: string
   readonly outcomes: readonly Outcome[]
 }

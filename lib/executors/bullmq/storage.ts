@@ -2,9 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import type { Outcome } from '../../outcome.ts'
 import type { BatchStorage, ClaimedBatch, Creation, NewBatch, StoredBatch, StoredItem } from '../../storage.ts'
-import {
-  cancelBatch, claimBatch, createBatch, loadBatch, lookAtBatch, renewBatches, type BatchFields
-} from './batch-scripts.ts'
+import { cancelBatch, claimBatch, createBatch, lookAtBatch, renewBatches } from './batch-scripts.ts'
 import type { QueueClient } from './client.ts'
 import { QueuedBatch } from './queued-batch.ts'
 import { readBatch, readOutcome, writeBatch } from './message.ts'
@@ -31,19 +29,11 @@ export function queueStorage (client: () => QueueClient): BatchStorage {
 
   async function claim (route: string): Promise<ClaimedBatch | undefined> {
     const { keys } = client()
-    const id = await ask(redis => claimBatch(redis, keys.unfinished(route), keys.batch('')))
-    if (id === null) return undefined
-    const fields = await ask(redis => loadBatch(redis, keys.batch(id)))
-    // It ended before its process could say so.
-    if (fields.batch === undefined) return undefined
-    const outcomes = await readAll(id, fields)
-    return QueuedBatch.claim(client(), { id, route, outcomes, ...fields, ...readBatch(fields.batch) })
-  }
-
-  async function readAll (id: string, { done }: BatchFields): Promise<Outcome[]> {
+    const fields = await ask(redis => claimBatch(redis, keys.unfinished(route), keys.batch('')))
+    if (fields === undefined) return undefined
     const outcomes: Outcome[] = []
-    while (outcomes.length < done.length) outcomes.push(...await readOutcomes(id, outcomes.length))
-    return outcomes
+    while (outcomes.length < fields.done.length) outcomes.push(...await readOutcomes(fields.id, outcomes.length))
+    return QueuedBatch.claim(client(), { route, outcomes, ...fields, ...readBatch(fields.batch) })
   }
 
   async function renew (route: string, ids: readonly string[]): Promise<string[]> {
