@@ -186,7 +186,10 @@ function takeOver (response: InjectedResponse, exchange: Exchange): void {
   response.detachSocket(response.socket!)
   response.assignSocket(response.req.socket)
   response.writeHead = ServerResponse.prototype.writeHead
+  // Properties of the object itself, all of them: Express takes the prototype of inject away.
   response.write = write as ServerResponse['write']
+  response.end = end as ServerResponse['end']
+  response.destroy = destroy
   response._lightMyRequest = { headers: {}, trailers: {} }
   response[kExchange] = exchange
 }
@@ -204,8 +207,29 @@ function write (this: InjectedResponse, chunk: string | Buffer, encoding: Buffer
   return isBodiless(this) || this[kExchange]!.keep(Buffer.from(chunk as string, encoding))
 }
 
+function end (this: InjectedResponse, ...values: unknown[]) {
+  const callback = values.find(value => typeof value === 'function') as (() => void) | undefined
+  const [chunk, encoding] = values.filter(value => value !== callback) as [string | Buffer, BufferEncoding]
+  if (chunk) this.write(chunk, encoding)
+  ServerResponse.prototype.end.call(this, undefined, 'utf8', callback)
+  this.emit('finish')
+  this.destroy()
+  return this
+}
+
+/** Its socket stays: it is destroyed only by hand, and that breaks the answer off. */
+function destroy (this: InjectedResponse, error?: Error) {
+  if (this.destroyed) return this
+  this.destroyed = true
+  process.nextTick(() => {
+    if (error) this.emit('error', error)
+    this.emit('close')
+  })
+  return this
+}
+
 /** RFC 9110 sections 9.3.2, 15.3.5 and 15.4.5: what is written to these responses is not sent. */
-function isBodiless ({ req, statusCode }: ServerResponse): boolean {
+export function isBodiless ({ req, statusCode }: ServerResponse): boolean {
   return req.method === 'HEAD' || statusCode === 204 || statusCode === 304
 }
 
