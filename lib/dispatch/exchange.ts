@@ -207,10 +207,14 @@ function write (this: InjectedResponse, chunk: string | Buffer, encoding: Buffer
   return isBodiless(this) || this[kExchange]!.keep(Buffer.from(chunk as string, encoding))
 }
 
-function end (this: InjectedResponse, ...values: unknown[]) {
-  const callback = values.find(value => typeof value === 'function') as (() => void) | undefined
-  const [chunk, encoding] = values.filter(value => value !== callback) as [string | Buffer, BufferEncoding]
-  if (chunk) this.write(chunk, encoding)
+type Callback = () => void
+
+function end (
+  this: InjectedResponse, chunk?: string | Buffer | Callback, encoding?: BufferEncoding | Callback, callback?: Callback
+): InjectedResponse {
+  if (typeof chunk === 'function') return end.call(this, undefined, undefined, chunk)
+  if (typeof encoding === 'function') return end.call(this, chunk, undefined, encoding)
+  if (chunk) this.write(chunk, encoding!)
   ServerResponse.prototype.end.call(this, undefined, 'utf8', callback)
   this.emit('finish')
   this.destroy()

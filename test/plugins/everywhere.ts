@@ -2,7 +2,7 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { parseSetCookie } from 'set-cookie-parser'
 import type { Test } from 'tap'
-import batch, { sequential, type BatchItem } from '../../lib/index.ts'
+import batch, { sequential, type BatchItem, type Executor } from '../../lib/index.ts'
 import type { RedisAddress } from '../fixtures/redis.ts'
 import { dispatches, listen, request, sendBatch } from '../helper.ts'
 
@@ -17,7 +17,7 @@ export interface PluginTest {
   /** What is not the same in every visit: of a cookie, or of an answer as text. */
   readonly varying?: RegExp
   /** What is to be seen beside the answers. */
-  also? (t: Test): Promise<void>
+  also? (t: Test, pool: Executor): Promise<void>
 }
 
 /** An answer, whichever way it came. */
@@ -117,7 +117,7 @@ function kept (headers: object): Record<string, unknown> {
 
 /** Makes the visits, and compares what came. */
 export async function visitEverywhere (
-  t: Test, plugin: PluginTest, pool: FastifyInstance, redis: RedisAddress | undefined
+  t: Test, plugin: PluginTest, pool: Executor, redis: RedisAddress | undefined
 ): Promise<void> {
   const visit = async (t: Test, visitor: Visitor) => {
     await plugin.visit(t, visitor)
@@ -135,9 +135,13 @@ export async function visitEverywhere (
     })
   }
   await t.test('in a batch, process pool', async t => {
-    t.strictSame(await visit(t, new Visitor('batch', pool, redis)), direct, 'as over a socket')
+    const app = Fastify({ pluginTimeout: 60_000 })
+    t.teardown(() => app.close())
+    app.register(batch, { executor: pool, durationHeader: false })
+    await listen(app)
+    t.strictSame(await visit(t, new Visitor('batch', app, redis)), direct, 'as over a socket')
   })
-  if (plugin.also !== undefined) await t.test('besides', t => plugin.also!(t))
+  if (plugin.also !== undefined) await t.test('besides', t => plugin.also!(t, pool))
 }
 
 async function build (
