@@ -1,8 +1,8 @@
 // `npm run test:versions`: the tests with other versions of Node.js and Fastify, in a copy of this folder.
 //
 //   npm run test:versions                                     all versions
-//   npm run test:versions -- --node 24 --fastify 5.8.4        one of each
-//   npm run test:versions -- --node 24 test/plugins/*.test.ts  some tests
+//   npm run test:versions -- --node 24 --fastify latest       one of each
+//   npm run test:versions -- --node 24 test/dispatch/*.ts     some tests
 import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,14 +12,14 @@ import { parseArgs } from 'node:util'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const { peerDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-const lowest = peerDependencies.fastify.replace('^', '')
+const ranges = { lowest: peerDependencies.fastify.replace('^', ''), latest: peerDependencies.fastify }
 
 const { values, positionals: files } = parseArgs({
   allowPositionals: true,
   options: {
     node: { type: 'string', multiple: true, default: ['20', '22', '24'] },
-    // `latest` is the newest that the peer dependency allows.
-    fastify: { type: 'string', multiple: true, default: [lowest, 'latest'] }
+    // The lowest and the newest that the peer dependency allows, or a version.
+    fastify: { type: 'string', multiple: true, default: Object.keys(ranges) }
   }
 })
 
@@ -28,8 +28,7 @@ for (const fastify of values.fastify) {
   const copy = mkdtempSync(join(tmpdir(), 'versions-'))
   process.once('exit', () => { rmSync(copy, { recursive: true, force: true }) })
   copyTo(copy)
-  const wanted = fastify === 'latest' ? peerDependencies.fastify : fastify
-  run(copy, 'npm', ['install', '--no-save', '--no-package-lock', '--no-audit', '--no-fund', `fastify@${wanted}`])
+  run(copy, 'npm', ['install', '--no-save', '--no-package-lock', `fastify@${ranges[fastify] ?? fastify}`])
   const { version } = JSON.parse(readFileSync(join(copy, 'node_modules/fastify/package.json'), 'utf8'))
   report(`Fastify ${version}, types`, run(copy, 'npx', ['tsc', '-p', 'tsconfig.build.json', '--noEmit']))
 
@@ -44,9 +43,11 @@ for (const fastify of values.fastify) {
 process.exitCode = failed ? 1 : 0
 
 function copyTo (copy) {
-  const names = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: root, encoding: 'utf8' })
+  const list = ['ls-files', '--cached', '--others', '--exclude-standard']
+  const names = execFileSync('git', list, { cwd: root, encoding: 'utf8' })
   for (const name of [...names.trim().split('\n'), 'node_modules']) {
-    if (existsSync(join(root, name))) cpSync(join(root, name), join(copy, name), { recursive: true, verbatimSymlinks: true })
+    const from = join(root, name)
+    if (existsSync(from)) cpSync(from, join(copy, name), { recursive: true, verbatimSymlinks: true })
   }
 }
 
