@@ -10,7 +10,7 @@ import { dispatches, listen, request, sendBatch } from '../helper.ts'
 export interface PluginTest {
   /** Registers the plugin, and routes that show its work. Their paths begin with the name of the file. */
   app (app: FastifyInstance, redis: RedisAddress | undefined): Promise<void>
-  /** By `inject`, whether it has to be registered after the batch route. In other cases it is before. */
+  /** Whether `inject` needs it to be registered after the batch route. The others are before. */
   readonly isLast?: boolean
   /** Sends requests, and looks at what comes. */
   visit (t: Test, visitor: Visitor): Promise<void>

@@ -12,8 +12,10 @@ type Middleware = (req: Loose<IncomingMessage>, res: Loose<ServerResponse>, next
 async function expressed (app: FastifyInstance): Promise<void> {
   await app.register(express)
   const use: (path: string, middleware: Middleware) => void = app.use.bind(app)
+  let closed = 0
   use('/express', (_req, res, next) => {
     res.set('x-middleware', 'yes')
+    res.on('close', () => { closed++ })
     next()
   })
   use('/express/json', (req, res) => { res.status(202).json({ url: req.originalUrl, query: req.query, ip: req.ip }) })
@@ -22,6 +24,7 @@ async function expressed (app: FastifyInstance): Promise<void> {
   use('/express/empty', (_req, res) => { res.sendStatus(204) })
   use('/express/failed', () => { throw new Error('on purpose') })
   app.get('/express', async () => 'from the handler')
+  app.get('/express/closed', async () => closed)
   app.post('/express', async ({ body }) => body)
   // Middleware of a context runs where a route of it is.
   app.get('/express/*', async () => 'from the handler')
@@ -33,10 +36,10 @@ export default {
   app: expressed,
 
   async visit (t, visitor) {
-    const [passed, posted, json, parts, redirect, empty, failed] = await visitor.send([
+    const [passed, posted, json, parts, redirect, empty, failed, closed] = await visitor.send([
       { method: 'GET', url: '/express' },
       { method: 'POST', url: '/express', body: { a: 1 } },
-      ...['json?a=b', 'parts', 'redirect', 'empty', 'failed'].map(path => ({ method: 'GET', url: `/express/${path}` }))
+      ...['json?a=b', 'parts', 'redirect', 'empty', 'failed', 'closed'].map(path => ({ method: 'GET', url: `/express/${path}` }))
     ])
     t.match(passed, { status: 200, headers: { 'x-middleware': 'yes' }, body: 'from the handler' })
     t.equal(posted!.body, '{"a":1}')
@@ -46,6 +49,7 @@ export default {
     t.match(redirect, { status: 302, headers: { location: '/express' } })
     t.equal(empty!.status, 204)
     t.equal(failed!.status, 500)
+    t.equal(closed!.body, '7', 'each response has told that it closed')
   },
 
   async also (t) {

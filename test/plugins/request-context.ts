@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
 import { fastifyRequestContext, requestContext } from '@fastify/request-context'
 import Fastify, { type FastifyInstance } from 'fastify'
 import batch, { concurrent } from '../../lib/index.ts'
@@ -36,12 +35,6 @@ export default {
         if (++waiting === names.length) all.open()
         return all.promise
       })
-      const storage = new AsyncLocalStorage<string>()
-      const entered: unknown[] = []
-      app.addHook('preHandler', async request => {
-        entered.push(storage.getStore())
-        if (request.batch !== null) storage.enterWith(request.headers['x-name'] as string)
-      })
       app.addHook('onSend', async (_request, reply) => { reply.header('x-name', requestContext.get(name) ?? 'none') })
       app.register(batch, { executor: concurrent({ limit: names.length, dispatch }) })
       await listen(app)
@@ -51,7 +44,6 @@ export default {
       t.strictSame(answers.map(({ body }) => JSON.parse(body).name), names, 'items at the same time have their own')
       t.strictSame(answers.map(({ headers }) => headers['x-name']), names)
       t.equal(headers['x-name'], 'batch', 'and so has the batch')
-      t.strictSame(entered, Array(5).fill(undefined), 'what an item enters by hand stays with it')
     }
   }
 } satisfies PluginTest
