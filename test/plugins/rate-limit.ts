@@ -1,12 +1,10 @@
+import { randomUUID } from 'node:crypto'
 import rateLimit from '@fastify/rate-limit'
 import Fastify from 'fastify'
 import { Redis } from 'ioredis'
 import batch, { sequential } from '../../lib/index.ts'
 import { dispatches, listen, sendBatch } from '../helper.ts'
 import type { PluginTest } from './everywhere.ts'
-
-// Each app counts for itself, also in a Redis that it shares with the others.
-const nameSpace = () => `${process.pid} ${Math.random()}`
 
 export default {
   async app (app, address) {
@@ -20,7 +18,8 @@ export default {
     const redis = new Redis({ ...address, maxRetriesPerRequest: 1 })
     app.addHook('onClose', async () => { redis.disconnect() })
     await app.register(async context => {
-      await context.register(rateLimit, { global: false, redis, nameSpace: nameSpace() })
+      // The apps share the Redis, and each counts for itself.
+      await context.register(rateLimit, { global: false, redis, nameSpace: randomUUID() })
       context.get('/rate-limit/redis', { config: { rateLimit: limit } }, async () => 'in')
     })
   },
