@@ -78,6 +78,10 @@ export const RouteNotAllowedError = createError<[method: string, url: string]>(
 export const ConnectionResetError = createError<[options?: ErrorOptions]>(
   'FST_BATCH_CONNECTION_RESET', 'the connection was reset before the answer was complete', 502)
 
+/** A plugin that comes before this one has answered, and has taken away what `inject` reads answers with. */
+export const LostAnswerError = createError<[]>(
+  'FST_BATCH_ANSWER_LOST', 'inject lost the answer of a plugin that was registered before fastify-batch-requests', 502)
+
 /** The final status is not between 200 and 599, which a client would not take for an answer. */
 export const InvalidStatusError = createError<[status: string]>(
   'FST_BATCH_INVALID_STATUS', 'a final answer may not have the status %s', 502)

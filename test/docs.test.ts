@@ -6,6 +6,7 @@ import * as errors from '../lib/errors.ts'
 import { channels, defaultInheritHeaders, defaultProtectedHeaders, sequential } from '../lib/index.ts'
 import { resolveOptions } from '../lib/options.ts'
 import { resolveRespondAsync } from '../lib/respond-async/options.ts'
+import { names } from './plugins/worker-app.ts'
 
 const root = new URL('../', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
@@ -94,6 +95,14 @@ t.test('every channel is in docs/diagnostics.md, and no other', async t => {
   const documented = [...read('docs/diagnostics.md').matchAll(/^### `(.*)`$/gm)].map(match => match[1])
   const existing = Object.values(channels).map(channel => String(channel.start.name).replace(/^tracing:|:start$/g, ''))
   t.strictSame(documented.sort(), existing.sort())
+})
+
+t.test('every plugin that is tested is in docs/compatibility.md, with its version, and no other', async t => {
+  const documented = rows(read('docs/compatibility.md')).map(([name, version]) => `${name!.replaceAll('`', '')} ${version}`)
+  t.strictSame(documented, names.map(name => {
+    const { version } = JSON.parse(read(`node_modules/@fastify/${name}/package.json`))
+    return `@fastify/${name} ${version}`
+  }))
 })
 
 t.test('every link leads to a file, and to a heading of it', async t => {

@@ -186,7 +186,10 @@ function takeOver (response: InjectedResponse, exchange: Exchange): void {
   response.detachSocket(response.socket!)
   response.assignSocket(response.req.socket)
   response.writeHead = ServerResponse.prototype.writeHead
+  // Properties of the object itself, all of them: Express takes the prototype of inject away.
   response.write = write as ServerResponse['write']
+  response.end = end as ServerResponse['end']
+  response.destroy = destroy
   response._lightMyRequest = { headers: {}, trailers: {} }
   response[kExchange] = exchange
 }
@@ -204,8 +207,33 @@ function write (this: InjectedResponse, chunk: string | Buffer, encoding: Buffer
   return isBodiless(this) || this[kExchange]!.keep(Buffer.from(chunk as string, encoding))
 }
 
+type Callback = () => void
+
+function end (
+  this: InjectedResponse, chunk?: string | Buffer | Callback, encoding?: BufferEncoding | Callback, callback?: Callback
+): InjectedResponse {
+  if (typeof chunk === 'function') return end.call(this, undefined, undefined, chunk)
+  if (typeof encoding === 'function') return end.call(this, chunk, undefined, encoding)
+  if (chunk) this.write(chunk, encoding!)
+  ServerResponse.prototype.end.call(this, undefined, 'utf8', callback)
+  this.emit('finish')
+  this.destroy()
+  return this
+}
+
+/** Its socket stays: it is destroyed only by hand, and that breaks the answer off. */
+function destroy (this: InjectedResponse, error?: Error) {
+  if (this.destroyed) return this
+  this.destroyed = true
+  process.nextTick(() => {
+    if (error) this.emit('error', error)
+    this.emit('close')
+  })
+  return this
+}
+
 /** RFC 9110 sections 9.3.2, 15.3.5 and 15.4.5: what is written to these responses is not sent. */
-function isBodiless ({ req, statusCode }: ServerResponse): boolean {
+export function isBodiless ({ req, statusCode }: ServerResponse): boolean {
   return req.method === 'HEAD' || statusCode === 204 || statusCode === 304
 }
 

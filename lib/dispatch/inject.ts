@@ -1,9 +1,10 @@
+import { ServerResponse } from 'node:http'
 import type { FastifyError, InjectOptions, LightMyRequestResponse } from 'fastify'
-import { ClosingError, ConnectionResetError } from '../errors.ts'
+import { ClosingError, ConnectionResetError, LostAnswerError } from '../errors.ts'
 import type { ExecutionContext } from '../executor.ts'
 import type { Subrequest } from '../subrequest.ts'
 import { failedSubresponse, type Subresponse } from '../subresponse.ts'
-import { Exchange } from './exchange.ts'
+import { Exchange, isBodiless } from './exchange.ts'
 import { enter, leave } from './identity.ts'
 
 // What stands for an unknown address or host until the exchange removes it (RFC 7239 section 6). Without it
@@ -56,6 +57,7 @@ function toSubresponse (
     const subresponse = exchange.take()
     if (subresponse !== undefined) return subresponse
     // Answered by a hook that runs before ours.
+    if (isLost(response.raw.res as ServerResponse)) return failedSubresponse(new LostAnswerError(), 'unknown')
     const { statusCode: status, statusMessage: reason, rawPayload: body } = response
     return { status, reason, body, headers: response.headers as Subresponse['headers'] }
   }
@@ -63,4 +65,9 @@ function toSubresponse (
     return failedSubresponse(new ClosingError(), 'not_started')
   }
   return failedSubresponse(new ConnectionResetError({ cause: error }), 'unknown')
+}
+
+/** Whether an answer went to the socket that inject throws everything away with: Express makes responses do so. */
+function isLost (response: ServerResponse): boolean {
+  return response.write === ServerResponse.prototype.write && !isBodiless(response)
 }

@@ -54,8 +54,10 @@ for (const make of [sequential, concurrent]) {
 
     const urls = [
       '/response-destroyed', '/response-destroyed-with-error', '/socket-destroyed', '/response-socket-destroyed', '/request-destroyed',
-      '/stream-error-in-the-middle', '/throw-after-head', '/final-100', '/final-101', '/final-102', '/final-103'
+      '/stream-error-in-the-middle', '/final-100', '/final-101', '/final-102', '/final-103'
     ]
+    // It is the end of a process with an earlier Fastify, over a socket as well.
+    if (app.version.localeCompare('5.12.8', undefined, { numeric: true }) >= 0) urls.push('/throw-after-head')
     for (const url of urls) {
       const { batch } = await sendBatch(app, [get('/fine'), get(url), get('/fine')])
       t.strictSame(batch.map(answer => answer.status_code), [200, 502, 200], url)

@@ -85,7 +85,7 @@ t.test('a route that is taken out of batching is, in an app that registers no ba
 
 t.test('a worker that has grown too large is replaced, when it has finished', async t => {
   const ledger = makeLedger(t)
-  const parent = buildPool(t, { arguments: [{ ledger: ledger.file }], maxMemory: 400 * 2 ** 20, concurrency: 2 })
+  const parent = buildPool(t, { arguments: [{ ledger: ledger.file }], maxMemory: 512 * 2 ** 20, concurrency: 2 })
   const pids = new Set<string>()
   while (pids.size < 2) {
     for (const { status_code: status, body } of await answers(parent, '/leak', '/spin?ms=10')) {

@@ -1,4 +1,4 @@
-// Plugins that take requests and responses in hand, under the direct dispatcher and over a real socket.
+// Many plugins on one root, under each dispatcher and over a real socket.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import compress from '@fastify/compress'
@@ -15,9 +15,8 @@ import rateLimit from '@fastify/rate-limit'
 import sensible from '@fastify/sensible'
 import session from '@fastify/session'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
-import t from 'tap'
 import batch, { sequential, type BatchItem } from '../../lib/index.ts'
-import { listen, request, sendBatch, type Teardown } from '../helper.ts'
+import { listen, request, sendBatch, testEach, type Dispatch, type Teardown } from '../helper.ts'
 
 const boundary = 'XX'
 const form = `--${boundary}\r\ncontent-disposition: form-data; name="file"; filename="a.txt"\r\n` +
@@ -55,10 +54,10 @@ type Middleware = (
 
 type AddMiddleware = (app: FastifyInstance) => Promise<void>
 
-async function buildPlugged (t: Teardown, middleware: AddMiddleware): Promise<FastifyInstance> {
+async function buildPlugged (t: Teardown, dispatch: Dispatch, middleware: AddMiddleware): Promise<FastifyInstance> {
   const app = Fastify()
   t.teardown(() => app.close())
-  app.register(batch, { executor: sequential({ dispatch: 'direct' }), setCookie: 'expose' })
+  app.register(batch, { executor: sequential({ dispatch }), setCookie: 'expose' })
   await app.register(helmet)
   await app.register(cors, { origin: true, credentials: true })
   await app.register(cookie)
@@ -101,7 +100,7 @@ const middlewares: Record<string, AddMiddleware> = {
   '@fastify/middie': async app => {
     await app.register(middie)
     const use = useMarker(app)
-    use('/middleware/raw', (_req, res) => { res.end('from the middleware') })
+    use('/middleware/raw', (_req, res) => { res.writeHead(202, { 'content-length': 8 }).end('answered') })
   },
   '@fastify/express': async app => {
     await app.register(express)
@@ -113,8 +112,8 @@ const middlewares: Record<string, AddMiddleware> = {
 }
 
 for (const [name, middleware] of Object.entries(middlewares)) {
-  t.test(`plugins do what they do over a socket, with middleware: ${name}`, async t => {
-    const app = await buildPlugged(t, middleware)
+  testEach(`plugins do what they do over a socket, with middleware: ${name}`, async (t, dispatch) => {
+    const app = await buildPlugged(t, dispatch, middleware)
     const { batch: answers } = await sendBatch(app, items, { headers: { cookie: 'a=b', origin: 'https://app.example' } })
     for (const [index, { method, url, headers, body }] of items.entries()) {
       const text = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body)
@@ -139,10 +138,10 @@ for (const [name, middleware] of Object.entries(middlewares)) {
   })
 }
 
-t.test('what enterWith enters stays with its subrequest, whatever plugins are there', async t => {
+testEach('what enterWith enters stays with its subrequest, whatever plugins are there', async (t, dispatch) => {
   const storage = new AsyncLocalStorage<string>()
   const seen: unknown[] = []
-  const app = await buildPlugged(t, async app => {
+  const app = await buildPlugged(t, dispatch, async app => {
     app.addHook('onRequest', (request, _reply, done) => {
       seen.push(storage.getStore())
       if (request.batch !== null) storage.enterWith(request.url)
