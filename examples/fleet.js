@@ -7,10 +7,12 @@ import { startRedis } from './fleet/redis.js'
 const processes = []
 let stopped
 
-process.once('SIGINT', async () => {
-  await stop()
-  process.exit(130)
-})
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.once(signal, async (_name, number) => {
+    await stop()
+    process.exit(128 + number)
+  })
+}
 
 try {
   const redis = await startRedis()

@@ -161,17 +161,19 @@ t.test('the example with a fleet shares a batch between two workers, and ends', 
   t.strictSame(marked(), [])
 })
 
-t.test('and ends when it is interrupted', { skip: noRedis }, async t => {
-  const example = spawn(process.execPath, ['examples/fleet.js'], { cwd: source, env: { ...env, ...mark } })
-  const ended = once(example, 'exit')
-  await once(example.stdout, 'data')
-  t.ok(marked().length > 1)
-  example.kill('SIGINT')
-  const [code] = await ended
-  // It may have just come to its own end.
-  t.ok([0, 130].includes(code), `code ${code}`)
-  t.strictSame(marked(), [])
-})
+for (const [signal, expected] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
+  t.test(`and ends with ${signal}`, { skip: noRedis }, async t => {
+    const example = spawn(process.execPath, ['examples/fleet.js'], { cwd: source, env: { ...env, ...mark } })
+    const ended = once(example, 'exit')
+    await once(example.stdout, 'data')
+    t.ok(marked().length > 1)
+    example.kill(signal)
+    const [code] = await ended
+    // It may have just come to its own end.
+    t.ok([0, expected].includes(code), `code ${code}`)
+    t.strictSame(marked(), [])
+  })
+}
 
 t.test('and says what it needs', async t => {
   const started = run(process.execPath, ['examples/fleet.js'], { cwd: source, env: { PATH: project } })
