@@ -35,6 +35,7 @@ try {
 function start (name, env) {
   const child = fork(new URL(`fleet/${name}`, import.meta.url), { env, detached: true })
   processes.unshift(child)
+  process.once('exit', () => { child.kill() })
   return new Promise((resolve, reject) => {
     child.once('message', resolve)
     child.once('exit', () => { reject(new Error(`${name} has ended`)) })
