@@ -7,10 +7,12 @@ import { startRedis } from './fleet/redis.js'
 const processes = []
 let stopped
 
-process.once('SIGINT', async () => {
-  await stop()
-  process.exit(130)
-})
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.once(signal, async (_name, number) => {
+    await stop()
+    process.exit(128 + number)
+  })
+}
 
 try {
   const redis = await startRedis()
@@ -33,6 +35,7 @@ try {
 function start (name, env) {
   const child = fork(new URL(`fleet/${name}`, import.meta.url), { env, detached: true })
   processes.unshift(child)
+  process.once('exit', () => { child.kill() })
   return new Promise((resolve, reject) => {
     child.once('message', resolve)
     child.once('exit', () => { reject(new Error(`${name} has ended`)) })

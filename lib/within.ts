@@ -1,4 +1,4 @@
-/** Somebody took too long. */
+/** There was no answer in time. */
 export class LateError extends Error {
   constructor (milliseconds: number) {
     super(`no answer within ${milliseconds} ms`)

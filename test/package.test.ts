@@ -1,7 +1,7 @@
 // The package as npm would publish it, and the example as a new user starts it.
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -14,7 +14,6 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const { name, dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 // Without what tap puts there for its own processes.
 const env = { PATH: process.env.PATH, HOME: process.env.HOME, PORT: '0' }
-const mark = { FLEET: `fleet-${process.pid}-${Date.now()}` }
 const noRedis = findRedis() === undefined && 'SKIPPED: there is no redis-server on PATH'
 
 // The test builds in a copy: other tests must not meet a half-built package.
@@ -150,7 +149,7 @@ t.test('the example with books commits one batch, rolls one back, and ends', asy
 })
 
 t.test('the example with a fleet shares a batch between two workers, and ends', { skip: noRedis }, async t => {
-  const { stdout } = await run(process.execPath, ['examples/fleet.js'], { cwd: source, env: { ...env, ...mark } })
+  const { stdout } = await run(process.execPath, ['examples/fleet.js'], { cwd: source, env })
   const [, ...workers] = /the workers are (\d+) and (\d+)\./.exec(stdout)!
   const answers = [...stdout.matchAll(/^GET \/primes\/(\d+) {2}→ {2}200 from worker (\d+) after [\d.]+ s: (\d+) primes$/gm)]
   const limits = Array.from({ length: 8 }, (_, index) => 500_000 + index * 100_000)
@@ -158,20 +157,22 @@ t.test('the example with a fleet shares a batch between two workers, and ends', 
   t.equal(answers[0]![3], '41538')
   t.strictSame([...new Set(answers.map(([, , pid]) => pid))].sort(), workers.sort(), 'both had something to do')
   t.match(stdout, /All of it took [\d.]+ s\./)
-  t.strictSame(marked(), [])
+  t.strictSame(remaining(), [])
 })
 
-t.test('and ends when it is interrupted', { skip: noRedis }, async t => {
-  const example = spawn(process.execPath, ['examples/fleet.js'], { cwd: source, env: { ...env, ...mark } })
-  const ended = once(example, 'exit')
-  await once(example.stdout, 'data')
-  t.ok(marked().length > 1)
-  example.kill('SIGINT')
-  const [code] = await ended
-  // It may have just come to its own end.
-  t.ok([0, 130].includes(code), `code ${code}`)
-  t.strictSame(marked(), [])
-})
+for (const [signal, expected] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
+  t.test(`and ends with ${signal}`, { skip: noRedis }, async t => {
+    const example = spawn(process.execPath, ['examples/fleet.js'], { cwd: source, env })
+    const ended = once(example, 'exit')
+    await once(example.stdout, 'data')
+    t.ok(remaining().length > 1)
+    example.kill(signal)
+    const [code] = await ended
+    // It may have just come to its own end.
+    t.ok([0, expected].includes(code), `code ${code}`)
+    t.strictSame(remaining(), [])
+  })
+}
 
 t.test('and says what it needs', async t => {
   const started = run(process.execPath, ['examples/fleet.js'], { cwd: source, env: { PATH: project } })
@@ -180,11 +181,11 @@ t.test('and says what it needs', async t => {
   t.equal(stderr, 'redis-server is not on PATH. Install it: `apt install redis-server`, or `brew install redis`\n')
 })
 
-/** The processes that were started with the mark, and are there. */
-function marked (): string[] {
+/** The processes that were started there, and are still there. */
+function remaining (): string[] {
   return readdirSync('/proc').filter(pid => /^\d+$/.test(pid)).filter(pid => {
     try {
-      return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(mark.FLEET)
+      return readlinkSync(`/proc/${pid}/cwd`) === source
     } catch {
       return false
     }
