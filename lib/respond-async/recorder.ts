@@ -24,7 +24,8 @@ export class Recorder implements OutcomeSink {
   deliver (outcome: Outcome): void {
     if (this.#closed || this.#recorded.has(outcome.index)) return
     this.#add(outcome)
-    this.#pending.push(this.#batch.record(outcome))
+    // The path is needed for cookies. Queries may be secret.
+    this.#pending.push(this.#batch.record({ ...outcome, url: outcome.url?.split('?', 1)[0] }))
   }
 
   /** Lets the run start what may start. */

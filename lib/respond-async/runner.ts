@@ -56,8 +56,9 @@ export class Runner {
       this.#again = false
       try {
         if (await this.#next()) this.#again = true
-      } catch {
-        // The storage is away: there is another look.
+      } catch (error) {
+        // There is another look. If the storage is only away, it says so itself.
+        if ((error as FastifyError).statusCode !== 503) this.#settings.runSettings.app.log.error(error)
       }
     }
     this.#looking = false

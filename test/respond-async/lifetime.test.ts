@@ -13,7 +13,7 @@ if (connection !== undefined) {
     const redis = lookInto(t, connection)
     const api = buildApi(t, own, { respondAsync: { lifetime: 1500 } })
     await startWaiting(t, own)
-    const secret = { method: 'post', url: '/status/200', headers: { 'x-secret': 'item' }, body: 'secret body' }
+    const secret = { method: 'post', url: '/status/200?secret=1', headers: { 'x-secret': 'item' }, body: 'secret body' }
     const url = await location(api, [secret, get('/status/404')], { headers: { cookie: 'secret', 'idempotency-key': 'k' } })
     const headers = { ...me, cookie: 'secret' }
     await follow(api, url, headers)

@@ -160,4 +160,18 @@ if (connection !== undefined) {
     ])
     worker.go('a')
   })
+
+  t.test('a batch that cannot be read is logged, and keeps no other one back', async t => {
+    const own = { connection, queue: 'garbage' }
+    const redis = lookInto(t, connection)
+    await redis.hset('bull:garbage:batch-stored:bad', { batch: 'garbage', created: '0', timeout: '1000' })
+    await redis.zadd('bull:garbage:batch-unfinished:/batch', '0', 'bad')
+    const lines: string[] = []
+    const logger = { stream: { write (line: string) { lines.push(line) } } }
+    const api = buildApi(t, own, { respondAsync: {} }, { logger })
+    await startWaiting(t, own)
+    const url = await location(api, [get('/echo')])
+    t.match(await follow(api, url), [{ status_code: 200 }, {}])
+    t.match(lines.filter(line => JSON.parse(line).level === 50), [/not valid JSON/])
+  })
 }
