@@ -3,7 +3,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Redis } from 'ioredis'
 import { QueueUnavailableError } from '../../errors.ts'
 import { within } from '../../within.ts'
-import { logOutages, openConnection, type QueueConnection } from './connection.ts'
+import { closeConnection, logOutages, openConnection, type QueueConnection } from './connection.ts'
 
 /** How an API process reaches Redis. */
 export interface ConnectionsSettings {
@@ -32,6 +32,10 @@ export class Connections {
     this.#subscriber = openConnection(connection, this.#closing.signal, {})
     this.#enqueueTimeout = enqueueTimeout
     for (const redis of [this.redis, this.#subscriber]) logOutages(redis, log)
+    // ioredis would not catch what keeps it from subscribing again.
+    this.#subscriber.on('ready', () => {
+      for (const channel of this.#listeners.keys()) this.#subscriber.subscribe(channel).catch(() => {})
+    })
     this.#subscriber.on('message', (channel: string, message: string) => {
       this.#listeners.get(channel)?.forEach(listener => { listener(message) })
     })
@@ -98,7 +102,7 @@ export class Connections {
 
   close (): void {
     this.stop()
-    for (const redis of [this.redis, this.#subscriber]) redis.disconnect()
+    for (const redis of [this.redis, this.#subscriber]) closeConnection(redis)
   }
 }
 

@@ -4,7 +4,7 @@ import { Worker, type MetricsOptions } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { createApp, hostApp, moduleUrl, type AppFactory, type AppSource } from '../../hosted-app.ts'
 import { milliseconds, oneOf, positiveInteger, type Check } from '../../option-checks.ts'
-import { logOutages, openConnection, type QueueConnection } from './connection.ts'
+import { closeConnection, logOutages, openConnection, subscribe, type QueueConnection } from './connection.ts'
 import { Deliveries } from './deliveries.ts'
 import { keysOf } from './keys.ts'
 import { checkQueueOptions, queueChecks } from './queue-options.ts'
@@ -74,16 +74,18 @@ export async function startWorker (options: StartWorkerOptions): Promise<BatchWo
   const { connection, queue, prefix = 'bull', concurrency = 1, lockDuration = 10_000, metrics } = options
   const { gracePeriod = 30_000, dispatch = 'inject' } = options
   const app = await createApp(sourceOf(options))
+  const host = await hostApp(app, dispatch)
   const id = randomBytes(8).toString('hex')
   const closing = new AbortController()
+  // Not lazy: what connects by itself, and what BullMQ makes of it, does not fail with the first attempt.
   const [commands, subscriber] = Array.from({ length: 2 }, () =>
-    openConnection(connection, closing.signal, { maxRetriesPerRequest: null })) as [Redis, Redis]
+    openConnection(connection, closing.signal, { lazyConnect: false, maxRetriesPerRequest: null })) as [Redis, Redis]
   const keys = keysOf(prefix, queue)
   for (const redis of [commands, subscriber]) logOutages(redis, app.log)
 
-  const deliveries = new Deliveries(await hostApp(app, dispatch), commands, keys, id)
+  const deliveries = new Deliveries(host, commands, keys, id)
   subscriber.on('message', (_channel, task: string) => { deliveries.abort(task) })
-  await subscriber.subscribe(keys.aborts(id))
+  await subscribe(subscriber, keys.aborts(id))
   const worker = new Worker(queue, async job => { await deliveries.deliver(job.id!) }, {
     connection: commands,
     prefix,
@@ -109,18 +111,24 @@ export async function startWorker (options: StartWorkerOptions): Promise<BatchWo
         deliveries.stop().catch(() => {})
       }, gracePeriod)
     })
-    // BullMQ can end in peace only while Redis is there.
-    await Promise.race([isReady(commands).then(() => worker.close()), late])
+    // BullMQ (6.7.0) can end in peace only while all its connections are there. For one on its way back it would
+    // wait for ever, could not be forced any more, and would connect it again later.
+    await Promise.race([allReady().then(() => worker.close()), late])
     clearTimeout(timer!)
     closing.abort()
     worker.close(true)
-    for (const redis of [commands, subscriber]) redis.disconnect()
+    for (const redis of [commands, subscriber]) closeConnection(redis)
     await app.close()
   }
-}
 
-function isReady (redis: Redis): Promise<void> {
-  return redis.status === 'ready' ? Promise.resolve() : new Promise(resolve => { redis.once('ready', resolve) })
+  /** Resolves when every connection that BullMQ has is there, at the same time. */
+  async function allReady (): Promise<void> {
+    const connections = [commands, (await worker.getBackend().blockingClient)!]
+    let away
+    while ((away = connections.find(({ status }) => status !== 'ready')) !== undefined) {
+      await new Promise<void>(resolve => { away!.once('ready', resolve) })
+    }
+  }
 }
 
 function sourceOf ({ app, exportName = 'default', arguments: values = [] }: StartWorkerOptions): AppSource {

@@ -86,6 +86,19 @@ if (connection !== undefined) {
     t.equal(worker.close(), closed, 'once')
   })
 
+  t.test('a worker waits for a connection that is on its way back, and closes', { timeout: 20_000 }, async t => {
+    const redis = lookInto(t, connection)
+    const app = waitingApp()
+    const worker = await startHere(t, { connection, queue: 'back', app: app.build, gracePeriod: 100_000 })
+    const blocked = async () => /^id=(\d+) .* cmd=bzpopmin /m.exec(await redis.client('LIST') as string)?.[1]
+    await until(async () => await blocked() !== undefined)
+    await redis.client('KILL', 'ID', (await blocked())!)
+    // By then, the worker knows.
+    for (let time = 0; time < 3; time++) await redis.ping()
+    await worker.close()
+    t.strictSame(app.events, ['closed'])
+  })
+
   t.test('what does not end within the grace period is aborted and answered', async t => {
     const own = { connection, queue: 'grace' }
     const app = waitingApp()

@@ -9,9 +9,6 @@ import {
 
 const note = { method: 'post', url: '/note', body: 'noted', headers: { 'content-type': 'text/plain' } }
 
-// BullMQ (6.7.0) may go on to connect what was closed while Redis was away: then nothing else ends this process.
-t.teardown(() => { setTimeout(() => process.exit(), 1000).unref() })
-
 t.test('what waits and what runs when Redis crashes is answered when it is back', { skip }, async t => {
   const redis = await startServer(t)
   const connection = redis.address
