@@ -21,7 +21,7 @@ async function expressed (app: FastifyInstance): Promise<void> {
   use('/express/json', (req, res) => { res.status(202).json({ url: req.originalUrl, query: req.query, ip: req.ip }) })
   use('/express/parts', (_req, res) => { res.write('a'); res.write(Buffer.from('b')); res.end('c', () => {}) })
   use('/express/redirect', (_req, res) => { res.redirect('/express') })
-  use('/express/empty', (_req, res) => { res.sendStatus(204) })
+  use('/express/empty', (_req, res) => { res.status(204).end(() => {}) })
   use('/express/failed', () => { throw new Error('on purpose') })
   app.get('/express', async () => 'from the handler')
   app.get('/express/closed', async () => closed)
