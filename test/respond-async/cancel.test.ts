@@ -1,4 +1,5 @@
 // DELETE: what has not started does not start any more.
+import { bullmq } from '../../lib/bullmq.ts'
 import { buildApi, get, lookInto, startOnly, until } from '../executors/bullmq/queue.ts'
 import { answerOf, follow, location, me, read, startWaiting } from './stored.ts'
 
@@ -46,7 +47,10 @@ if (connection !== undefined) {
     const worker = await startWaiting(t, own)
     const url = await location(first, [get('/wait/a'), get('/wait/b')])
     await worker.reached('a')
-    const second = buildApi(t, own, { respondAsync: { concurrency: 1 } })
+    const executor = bullmq(own)
+    // It is told with the batch, not afterwards.
+    const storage = { ...executor.storage, renew: async () => [] }
+    const second = buildApi(t, own, { executor: { ...executor, storage }, respondAsync: { concurrency: 1 } })
     await second.ready()
     const busy = await location(second, [get('/wait/busy')])
     await worker.reached('busy')

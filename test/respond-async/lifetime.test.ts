@@ -128,6 +128,8 @@ if (connection !== undefined) {
     api.server.once('request', (_request, itsResponse) => { response = itsResponse })
     const { rest } = await streamBatch(t, api, undefined, { path, method: 'GET', headers: { ...me, accept: ndjson } })
     await until(() => response.writableNeedDrain)
+    const redis = lookInto(t, connection)
+    for (let time = 0; time < 50; time++) await redis.ping()
     t.ok(reads < 100 / 8)
     const lines = await rest()
     t.match(lines.at(-1), { summary: { total: 100, ok: 100 } })

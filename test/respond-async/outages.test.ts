@@ -1,6 +1,7 @@
 // Batches that outlive their connection, and their Redis.
 import t from 'tap'
 import { bullmq } from '../../lib/bullmq.ts'
+import { channels } from '../../lib/index.ts'
 import { listen } from '../helper.ts'
 import { ndjson, streamBatch } from '../fixtures/lines.ts'
 import { buildApi, get, lookInto, skip, startServer, until } from '../executors/bullmq/queue.ts'
@@ -96,10 +97,15 @@ t.test('what a process claims twice it runs once', { skip }, async t => {
   }
   const api = buildApi(t, own, { executor: { ...executor, storage: { ...storage, claim } }, respondAsync: {} })
   const worker = await startWaiting(t, own)
+  let started = 0
+  const count = () => { started++ }
+  channels.subrequest.start.subscribe(count)
+  t.teardown(() => { channels.subrequest.start.unsubscribe(count) })
   const url = await location(api, [{ method: 'post', url: '/wait/a' }])
   await worker.reached('a')
   await until(() => claims === 2)
   worker.go('a')
   t.match((await answerOf(api, url)).batch, [{ status_code: 200 }])
   t.strictSame(worker.urls, ['/wait/a'])
+  t.equal(started, 1)
 })

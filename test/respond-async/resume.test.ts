@@ -47,6 +47,10 @@ if (connection !== undefined) {
     await Promise.all([worker.reached('a'), worker.reached('b')])
     await first.close()
     worker.go('a')
+    const redis = lookInto(t, connection)
+    const task = `bull:closed:batch-task:${url.slice('/batch/'.length)}.1`
+    await until(async () => await redis.hexists(task, 'answer') === 1)
+    t.ok(await redis.pttl(task) > 3_600_000, 'however long it takes until there is another process')
     const second = buildApi(t, own, { respondAsync: {} })
     await second.ready()
     worker.go('b')
@@ -127,6 +131,8 @@ if (connection !== undefined) {
     worker.go('a')
     t.match((await answerOf(second!, url)).summary, { total: 12, ok: 12 })
     t.equal(worker.urls.length, 12)
+    await Promise.all([first!.close(), second!.close()])
+    t.equal(await redis.llen(`bull:both:batch-outcomes:${url.slice('/batch/'.length)}`), 12)
   })
 
   t.test('nothing of a batch is left to who runs batches for others', async t => {
@@ -136,7 +142,9 @@ if (connection !== undefined) {
     const first = await location(api, [get('/wait/a')])
     const second = await location(api, [get('/wait/b')])
     await worker.reached('a')
-    t.match((await read(api, second)).json, { done: 0, items: [{ state: 'waiting' }] }, 'one at a time')
+    for (let time = 0; time < 20; time++) {
+      t.match((await read(api, second)).json, { done: 0, items: [{ state: 'waiting' }] }, 'one at a time')
+    }
     worker.go('a', 'b')
     await Promise.all([first, second].map(url => follow(api, url)))
     const redis = lookInto(t, connection)

@@ -147,12 +147,14 @@ if (connection !== undefined) {
 
   t.test('a claim that is sent twice by a connection that comes back counts once', async t => {
     const redis = lookInto(t, connection)
-    const { claimTask } = await import('../../../lib/executors/bullmq/scripts.ts')
+    const { answerTask, claimTask } = await import('../../../lib/executors/bullmq/scripts.ts')
     await storeTask(redis, 'claimed', { message: Buffer.from([255, 0]), left: 10_000, starts: 1 })
     for (const delivery of ['one', 'one']) {
       t.match(await claimTask(redis, 'claimed', 'worker', delivery), { message: Buffer.from([255, 0]) })
     }
     t.equal(await claimTask(redis, 'claimed', 'worker', 'two'), 'spent')
+    await answerTask(redis, 'claimed', 'channel', { id: 'id', message: Buffer.from('answer') })
+    t.equal(await claimTask(redis, 'claimed', 'worker', 'three'), 'gone')
   })
 
   t.test('a connection that is closed does not come back', async t => {
