@@ -1,8 +1,5 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { FastifyError, FastifyInstance } from 'fastify'
-import { Answers } from './answers.ts'
-import { fillBindings } from './bind.ts'
-import { watchDeadlines } from './deadlines.ts'
 import { channels } from './diagnostics.ts'
 import {
   BatchTimeoutError, DependencyFailedError, ResponseTooLargeError, StoppedError, SubrequestTimeoutError
@@ -12,11 +9,14 @@ import type { OutcomeSink } from './outcome-sink.ts'
 import { ended, notStarted, type Outcome } from './outcome.ts'
 import type { Plan } from './plan.ts'
 import { nameOf, type PlannedItem } from './plan/item.ts'
-import { Schedule } from './schedule.ts'
+import { Answers } from './run/answers.ts'
+import { fillBindings } from './run/bind.ts'
+import { watchDeadlines } from './run/deadlines.ts'
+import { Schedule } from './run/schedule.ts'
+import { Turns } from './run/turns.ts'
 import type { Release, SharedExecutor } from './shared-executor.ts'
 import { begin, type Subrequest } from './subrequest.ts'
 import { failedSubresponse, type Subresponse } from './subresponse.ts'
-import { Turns } from './turns.ts'
 
 export interface RunSettings {
   readonly app: FastifyInstance

@@ -41,15 +41,15 @@ const table: Record<string, readonly string[]> = {
   'storage.ts': ['executor.ts', 'outcome.ts', 'parent.ts', 'subrequest.ts', 'subresponse.ts', 'wire/schema.ts'],
   'execution.ts': ['errors.ts', 'executor.ts', 'subrequest.ts', 'subresponse.ts'],
   'shared-executor.ts': ['executor.ts'],
-  'schedule.ts': ['plan/item.ts'],
-  'turns.ts': ['shared-executor.ts'],
-  'deadlines.ts': [],
-  'answers.ts': ['outcome.ts', 'plan/bindings.ts', 'plan/item.ts', 'subresponse.ts'],
-  'bind.ts': ['answers.ts', 'errors.ts', 'plan/bindings.ts', 'plan/item.ts', 'wire/schema.ts'],
+  'run/schedule.ts': ['plan/item.ts'],
+  'run/turns.ts': ['shared-executor.ts'],
+  'run/deadlines.ts': [],
+  'run/answers.ts': ['outcome.ts', 'plan/bindings.ts', 'plan/item.ts', 'subresponse.ts'],
+  'run/bind.ts': ['errors.ts', 'plan/bindings.ts', 'plan/item.ts', 'run/answers.ts', 'wire/schema.ts'],
   'run.ts': [
-    'answers.ts', 'bind.ts', 'deadlines.ts', 'diagnostics.ts', 'errors.ts', 'execution.ts', 'outcome-sink.ts',
-    'outcome.ts', 'plan.ts', 'plan/item.ts', 'schedule.ts', 'shared-executor.ts', 'subrequest.ts', 'subresponse.ts',
-    'turns.ts'
+    'diagnostics.ts', 'errors.ts', 'execution.ts', 'outcome-sink.ts', 'outcome.ts', 'plan.ts', 'plan/item.ts',
+    'run/answers.ts', 'run/bind.ts', 'run/deadlines.ts', 'run/schedule.ts', 'run/turns.ts', 'shared-executor.ts',
+    'subrequest.ts', 'subresponse.ts'
   ],
   'transaction.ts': ['errors.ts', 'outcome.ts', 'plan/item.ts', 'subresponse.ts', 'within.ts'],
   'dispatch/identity.ts': ['subrequest.ts'],

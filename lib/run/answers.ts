@@ -1,7 +1,7 @@
-import type { Outcome } from './outcome.ts'
-import { valueAt } from './plan/bindings.ts'
-import type { PlannedItem } from './plan/item.ts'
-import { isJson, isShownHeader, type Subresponse } from './subresponse.ts'
+import type { Outcome } from '../outcome.ts'
+import { valueAt } from '../plan/bindings.ts'
+import type { PlannedItem } from '../plan/item.ts'
+import { isJson, isShownHeader, type Subresponse } from '../subresponse.ts'
 
 /** What bindings see of an answer: what the client will see of it, with its body parsed. */
 interface Answer {

@@ -1,5 +1,5 @@
 import TinyQueue from 'tinyqueue'
-import type { PlannedItem } from './plan/item.ts'
+import type { PlannedItem } from '../plan/item.ts'
 
 const byIndex = (a: PlannedItem, b: PlannedItem) => a.index - b.index
 

@@ -1,8 +1,8 @@
 import type { Answers } from './answers.ts'
-import { InvalidBindingError, MissingValueError } from './errors.ts'
-import { parseBody, valueAt, type Binding } from './plan/bindings.ts'
-import { nameOf, type PlannedItem } from './plan/item.ts'
-import type { BatchItem } from './wire/schema.ts'
+import { InvalidBindingError, MissingValueError } from '../errors.ts'
+import { parseBody, valueAt, type Binding } from '../plan/bindings.ts'
+import { nameOf, type PlannedItem } from '../plan/item.ts'
+import type { BatchItem } from '../wire/schema.ts'
 
 /**
  * Fills in the bindings of an item.

@@ -1,4 +1,4 @@
-import type { Release, TakeTurn } from './shared-executor.ts'
+import type { Release, TakeTurn } from '../shared-executor.ts'
 
 // How long one batch may start subrequests before all others get a turn, in milliseconds.
 const turnLength = 1
