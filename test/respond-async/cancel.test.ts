@@ -48,8 +48,8 @@ if (connection !== undefined) {
     const url = await location(first, [get('/wait/a'), get('/wait/b')])
     await worker.reached('a')
     const executor = bullmq(own)
-    // It is told with the batch, not afterwards.
-    const storage = { ...executor.storage, renew: async () => [] }
+    // It is told with the batch, not afterwards; and of others when they have ended.
+    const storage = { ...executor.storage, renew: async () => ['ended'] }
     const second = buildApi(t, own, { executor: { ...executor, storage }, respondAsync: { concurrency: 1 } })
     await second.ready()
     const busy = await location(second, [get('/wait/busy')])
