@@ -83,9 +83,11 @@ attackEach('a cookie for servers alone is not shown to scripts, and no batch is 
 
 attackEach('a log has one line for each subrequest, whatever is in it', async (t, target) => {
   const forged = '%0d%0a{"level":60,"msg":"forged"}'.replace(/["{}]/g, encodeURIComponent)
-  const before = target.log().length
-  await answers(target, { ...get(`/any?${forged}`), id: 'a', headers: { 'user-agent': '{"level":60}', 'x-a': '\\n{}' } })
-  const lines = target.log().slice(before).map(line => JSON.parse(line))
+  const sent = { ...get(`/any?${forged}`), id: 'a', headers: { 'user-agent': '{"level":60}', 'x-a': '\\n{}' } }
+  await answers(target, sent, { ...get('/any?end'), depends_on: ['a'] })
+  // It is written a little later.
+  await until(() => target.log().some(line => line.includes('/any?end')))
+  const lines = target.log().map(line => JSON.parse(line))
   t.strictSame(lines.filter(line => line.req?.url === `/any?${forged}`).map(line => line.msg), ['incoming request'])
   t.notOk(lines.some(line => line.level >= 60 || line.msg === 'forged'))
 })
