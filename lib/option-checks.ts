@@ -24,7 +24,7 @@ export function isLongSecret (value: unknown): boolean {
 }
 
 export function isInteger (value: unknown, min: number, max: number): boolean {
-  return Number.isSafeInteger(value) && value as number >= min && value as number <= max
+  return Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max
 }
 
 /**
