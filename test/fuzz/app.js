@@ -20,8 +20,6 @@ export default function build ({ ip, trustProxy }) {
     reply.header('x-finding', `somebody else: ${request.ip} at ${request.host}`)
   })
 
-  app.addHook('onSend', async ({ batch }) => { if (batch) answering.publish(batch.index) })
-
   app.route({
     method: methods,
     url: '/echo/:name',
@@ -29,10 +27,12 @@ export default function build ({ ip, trustProxy }) {
       const { params: { name }, query: { status, q = null }, headers: { 'x-tag': tag = null }, body = null } = request
       reply.code(Number(status ?? 200))
       if (tag) reply.header('x-tag', tag)
+      if (request.batch) answering.publish(request.batch.index)
       return { method: request.method, name, q, tag, body }
     }
   })
 
+  // Not among them: a line break in `reply.raw.statusMessage` ends the process of any Fastify app, batched or not.
   const hostile = {
     '/throw-null': async () => { throw null }, // eslint-disable-line no-throw-literal
     '/throw': async () => { throw Object.assign(new Error('thrown'), { statusCode: 'x', headers: 5 }) },
@@ -50,10 +50,6 @@ export default function build ({ ip, trustProxy }) {
       reply.raw.end('x')
     },
     '/header': async (_request, reply) => { reply.raw.setHeader('x-split', 'a\r\nset-cookie: b=c') },
-    '/reason': async (_request, reply) => {
-      reply.raw.statusMessage = 'a\r\nb'
-      return 'x'
-    },
     '/stream': async () => Readable.from(['one', 'two']),
     '/stream-error': async () => Readable.from((function * () {
       yield 'one'
@@ -79,7 +75,7 @@ export default function build ({ ip, trustProxy }) {
 
 export const hostilePaths = [
   '/throw-null', '/throw', '/destroy', '/destroy-socket', '/hijack', '/status?status=0', '/status?status=101',
-  '/status?status=999', '/status?status=x', '/header', '/reason', '/stream', '/stream-error', '/large', '/deep', '/forged',
+  '/status?status=999', '/status?status=x', '/header', '/stream', '/stream-error', '/large', '/deep', '/forged',
   '/binary', '/cookie', '/twice', '/closed', '/closed/', '//closed', '/%63losed', '/closed?x', '/closed;', '/batch',
   '/batch?x', '/BATCH', '/b%61tch', '/batch/', '/./batch', '/echo/x'
 ]
