@@ -135,7 +135,7 @@ export async function hostile ({ runs, seed, show }) {
   const statuses = {}
   const server = fc.integer({ min: 0, max: servers.length - 1 })
   const property = fc.asyncProperty(server, hostileBody, hostileHeaders, async (to, body, headers) => {
-    const { name, send } = servers[to]
+    const { name, inProcess, send } = servers[to]
     show({ server: name, headers, body })
     seen.forget()
     const response = await send(body, headers)
@@ -157,7 +157,7 @@ export async function hostile ({ runs, seed, show }) {
     const { batch, summary } = readAnswers(response)
     assert.equal(batch.length, items.length)
     assert.equal(summary.total, items.length)
-    for (const [index, answer] of batch.entries()) checkAnswer(answer, items[index], index)
+    for (const [index, answer] of batch.entries()) checkAnswer(answer, items[index], { index, inProcess })
     assert.equal(seen.settled, seen.started, 'something was in flight after its answer')
   })
   try {
@@ -169,7 +169,7 @@ export async function hostile ({ runs, seed, show }) {
   return { batches: runs, ...statuses }
 }
 
-function checkAnswer ({ id, status_code: status, headers, outcome }, item, index) {
+function checkAnswer ({ id, status_code: status, headers, outcome }, item, { index, inProcess }) {
   const place = `batch/${index}`
   assert.equal(id, item.id, place)
   // Above 599 is what the app has answered, and would have answered directly.
@@ -178,5 +178,8 @@ function checkAnswer ({ id, status_code: status, headers, outcome }, item, index
   assert.ok([undefined, 'not_started', 'unknown'].includes(outcome), place)
   assert.equal(headers['set-cookie'], undefined, place)
   const starts = seen.events.filter(([event, at]) => event === 'start' && at === index).length
-  assert.equal(starts, outcome === 'not_started' ? 0 : 1, `${place}: started ${starts} times, ${outcome}`)
+  const isStarted = outcome !== 'not_started'
+  // Other executors may be asked, and say themselves that they have not started it.
+  const isRight = starts === Number(isStarted) || (!inProcess && starts === 1)
+  assert.ok(isRight, `${place}: started ${starts} times, ${outcome}`)
 }
