@@ -15,40 +15,62 @@ const from = [
   'i0/status_code/x', 'i0/headers/set-cookie', '__proto__/body', 'i1/body', 'i0/body/length', 'i0/body/-', 'i0/body/~2'
 ]
 
+const methods = ['FOO', 'gEt ', '', 'TRACE', 'CONNECT', 'QUERY', 'PRI', '__proto__', 'GET\r\nx: y', 'OPTIONS *']
+const urls = [
+  '//evil.example/', '/\\evil.example', '\\\\evil', 'http://[', 'http://evil.example/', 'file:///etc/passwd', 'javascript:1',
+  '', '*', '/a/../batch', '/%2e%2E/batch', '/a/.%2e/', '/a\r\nhost: x', '/\0', '/a#b', '/\ud800', '/{name}', '/echo/%',
+  '/echo/%ff', '/echo/%00', ' /a', `/${'x'.repeat(9000)}`, `/echo/${'x'.repeat(8000)}`, `/echo/x?${'a=b&'.repeat(2000)}`,
+  '/echo/x?__proto__=1&status[]=1', '/echo/x?status=0', '/echo/x?status=-1', '/echo/x?status=1e9', '/?', '/??', '/;'
+]
+const headerNames = [
+  'Host', 'COOKIE', 'X-Forwarded-For', 'x-forwarded-host', 'x-real-ip', 'forwarded', 'Origin', ':authority', 'content-length',
+  'Content-Type', 'transfer-encoding', 'connection', 'upgrade', 'expect', '__proto__', 'batch-subrequest', 'request-id',
+  'x-http-method-override', 'accept-version', 'authorization'
+]
+const headerValues = [
+  '127.0.0.1', 'evil.example', '0', '-1', '1e9', 'chunked', 'application/json', 'application/json; charset=utf-16',
+  'x'.repeat(17_000), 'a\r\nb: c', '\u00e9', 'text/plain, text/plain'
+]
+const bodies = [
+  '{"__proto__":{"polluted":1}}', '[', 'x'.repeat(100_000), '=', '====', 'AA==', '{{i0.body}}', '$0.constructor',
+  '#{process.exit()}'
+]
+
+/** Mostly one of those that are known to be bad. */
+const oneOf = values => fc.oneof({ weight: 6, arbitrary: fc.constantFrom(...values) }, { weight: 1, arbitrary: text })
+const manyHeaders = fc.integer({ min: 60, max: 80 })
+  .map(count => Object.fromEntries(Array.from({ length: count }, (_, n) => [`x-${n}`, 'y'])))
+const manyBindings = Object.fromEntries(Array.from({ length: 70 }, (_, n) => [`/body/${n}`, 'i0/body']))
+
 /** By member of an item: what may stand there, and should not. */
 const hostileMembers = {
-  method: fc.oneof(fc.constantFrom('FOO', 'gEt ', '', 'TRACE', 'CONNECT', 'QUERY', 'PRI', '__proto__', 'GET\r\nx: y', 'OPTIONS *'), text),
+  method: oneOf(methods),
   url: fc.oneof(
     { weight: 200, arbitrary: fc.constantFrom(...hostilePaths) },
     { weight: 1, arbitrary: fc.constant('/never') },
-    {
-      weight: 80,
-      arbitrary: fc.constantFrom(
-        '//evil.example/', '/\\evil.example', '\\\\evil', 'http://[', 'http://evil.example/', 'file:///etc/passwd', 'javascript:1', '*', '',
-        '/a/../batch', '/%2e%2E/batch', '/a/.%2e/', '/a\r\nhost: x', '/\0', '/a#b', '/\ud800', '/{name}', '/echo/%', '/echo/%ff', '/echo/%00', ' /a',
-      `/${'x'.repeat(9000)}`, `/echo/${'x'.repeat(8000)}`, `/echo/x?${'a=b&'.repeat(2000)}`, '/echo/x?__proto__=1&status[]=1', '/echo/x?status=0',
-      '/echo/x?status=-1', '/echo/x?status=1e9', '/?', '/??', '/;')
-    },
-    { weight: 20, arbitrary: text.map(text => `/${text}`) },
-    { weight: 20, arbitrary: text }
+    { weight: 100, arbitrary: oneOf(urls) },
+    { weight: 20, arbitrary: text.map(text => `/${text}`) }
   ),
   headers: fc.oneof(
-    fc.dictionary(fc.oneof(text, fc.constantFrom('Host', 'COOKIE', 'X-Forwarded-For', 'x-real-ip', 'forwarded', 'Origin', ':authority', 'content-length',
-      'Content-Type', 'transfer-encoding', 'connection', 'upgrade', 'expect', '__proto__', 'batch-subrequest', 'x-http-method-override',
-      'request-id', 'accept-version', 'authorization')), fc.oneof(text, fc.constantFrom('127.0.0.1', 'evil.example', '0', '-1', '1e9', 'chunked',
-      'application/json', 'application/json; charset=utf-16', 'x'.repeat(17_000), 'a\r\nb: c', '\u00e9', 'text/plain, text/plain'))),
-    fc.integer({ min: 60, max: 80 }).map(count => Object.fromEntries(Array.from({ length: count }, (_, n) => [`x-${n}`, 'y'])))),
-  id: fc.oneof(fc.constantFrom('', '__proto__', 'constructor', 'x'.repeat(65), 'i0', 'i0/body', '\n', '\u00e9'), text),
-  depends_on: fc.oneof(fc.array(fc.oneof(text, fc.constantFrom('i0', 'i1', 'i2', '__proto__'))), fc.constant(Array(5000).fill('i0'))),
+    { weight: 8, arbitrary: fc.dictionary(oneOf(headerNames), oneOf(headerValues), { maxKeys: 2 }) },
+    { weight: 1, arbitrary: manyHeaders }
+  ),
+  id: oneOf(['', '__proto__', 'constructor', 'x'.repeat(65), 'i0', 'i0/body', '\n', '\u00e9']),
+  depends_on: fc.oneof(
+    { weight: 8, arbitrary: fc.array(oneOf(['i0', 'i1', 'i2', '__proto__']), { maxLength: 3 }) },
+    { weight: 1, arbitrary: fc.constant(Array(5000).fill('i0')) }
+  ),
   bind: fc.oneof(
-    fc.dictionary(fc.oneof(fc.constantFrom(...pointers), text), fc.oneof(fc.constantFrom(...from), text)),
-    fc.constant(Object.fromEntries(Array.from({ length: 70 }, (_, n) => [`/body/${n}`, 'i0/body'])))),
+    { weight: 8, arbitrary: fc.dictionary(oneOf(pointers), oneOf(from), { maxKeys: 2 }) },
+    { weight: 1, arbitrary: fc.constant(manyBindings) }
+  ),
   body: fc.oneof(
-    text,
-    fc.constantFrom('{"__proto__":{"polluted":1}}', '[', 'x'.repeat(100_000), '=', '====', 'AA==', '{{i0.body}}', '$0.constructor', '#{process.exit()}'),
-    fc.constantFrom(100, 5000, 20_000).map(depth => ({ raw: '['.repeat(depth) + ']'.repeat(depth) }))),
+    oneOf(bodies),
+    fc.constantFrom(100, 5000, 20_000).map(depth => ({ raw: '['.repeat(depth) + ']'.repeat(depth) }))
+  ),
   body_encoding: fc.constantFrom('base64', 'text', 'hex', 'BASE64', '')
 }
+
 /** By member of a batch. */
 const hostileEnvelope = {
   on_error: fc.constantFrom('stop', 'STOP', 'ignore', '', '__proto__'),
