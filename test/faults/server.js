@@ -7,7 +7,6 @@ import build from './app.js'
 
 const executors = {
   sequential: () => sequential(),
-  slow: () => sequential(),
   concurrent: () => concurrent({ limit: 32, dispatch: 'direct' }),
   processPool: ledger => processPool({
     app: new URL('app.js', import.meta.url), workers: 4, concurrency: 2, arguments: [{ ledger }]
@@ -17,10 +16,11 @@ const executors = {
 }
 const [name, ...values] = process.argv.slice(2)
 const executor = executors[name](...values)
-const app = executor.inProcess ? build({ ledger: values[0] }) : Fastify()
-const maxInFlight = name === 'slow' ? Number(values[0]) : 1000
+// What an executor in this process runs belongs to this app.
+const [ledger, maxInFlight = 1000] = executor.inProcess ? values : []
 const respondAsync = 'storage' in executor ? {} : undefined
-app.register(batch, { executor, respondAsync, maxInFlight, subrequestTimeout: 20_000 })
+const app = executor.inProcess ? build({ ledger }) : Fastify()
+app.register(batch, { executor, respondAsync, maxInFlight: Number(maxInFlight), subrequestTimeout: 20_000 })
 process.once('SIGTERM', () => app.close())
 await app.listen({ port: 0, host: '127.0.0.1' })
 process.send({ port: app.server.address().port })

@@ -10,7 +10,7 @@ const bytes = Math.ceil(8 * 2 ** 20 / items)
 /** Clients that ask for 8 MiB in lines, and read nothing for a while: many more than there are places for. */
 export async function slowReaders ({ readers, admitted, seconds, limit }) {
   const ledger = makeLedger()
-  const server = await startServer('slow', String(admitted * items))
+  const server = await startServer('sequential', ledger.file, String(admitted * items))
   await (await open(server.port, 1)).finish()
   const idle = memoryOf(server.pid)
   let most = idle
@@ -29,7 +29,7 @@ export async function slowReaders ({ readers, admitted, seconds, limit }) {
     figures: { readers, ...counts, 'MiB more than idle, at most': grown },
     promises: {
       'as many as there are places for were answered whole': counts.whole === admitted,
-      'all others were refused at once, with 503 and retry-after': counts.refused === readers - admitted,
+      'all others were refused with 503 and retry-after': counts.refused === readers - admitted,
       'and their places were free again': freed === 'whole',
       [`memory grew by less than ${limit} MiB`]: grown < limit,
       'the server lived on': livedOn
