@@ -18,6 +18,7 @@ console.log(`soak: ${seconds} s, ${connections} connections`)
 // Until everything has been compiled, and every buffer and pool has its size.
 await load(port, { seconds: Math.min(Math.max(seconds / 5, 10), 60), connections }, { ...counts })
 const before = await quiet()
+server.send('reset')
 const beganAt = performance.now()
 await load(port, { seconds, connections }, counts)
 const took = (performance.now() - beganAt) / 1000

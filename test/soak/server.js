@@ -29,11 +29,11 @@ process.on('message', async message => {
     process.disconnect()
     return
   }
+  if (message === 'reset') return delay.reset()
   const connections = await new Promise((resolve, reject) => {
     app.server.getConnections((error, count) => { error ? reject(error) : resolve(count) })
   })
   process.send({ ...counts, connections, delay: delay.percentile(99) / 1e6, ...measure() })
-  delay.reset()
 })
 process.send({ port: app.server.address().port })
 
