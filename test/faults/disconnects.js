@@ -52,7 +52,7 @@ export async function disconnects ({ seconds, connections }) {
     while (performance.now() < end) {
       counts.batches++
       const items = Array.from({ length: 10 }, () => ({ method: 'get', url: `/wait?ms=${Math.random() * 15}` }))
-      const hangUpAfter = Math.random() < 0.5 ? Math.random() * 120 : undefined
+      const hangUpAfter = Math.random() < 0.5 ? Math.random() * 40 : undefined
       const became = await send({ port, agent }, items, Math.random() < 0.5, hangUpAfter)
       counts[became]++
     }
