@@ -82,7 +82,7 @@ export const ConnectionResetError = createError<[options?: ErrorOptions]>(
 export const LostAnswerError = createError<[]>(
   'FST_BATCH_ANSWER_LOST', 'inject lost the answer of a plugin that was registered before fastify-batch-requests', 502)
 
-/** The final status is not between 200 and 599, which a client would not take for an answer. */
+/** The final status is below 200, which a client would not take for an answer, or has more than three digits. */
 export const InvalidStatusError = createError<[status: string]>(
   'FST_BATCH_INVALID_STATUS', 'a final answer may not have the status %s', 502)
 

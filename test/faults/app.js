@@ -9,6 +9,7 @@ export default function build ({ ledger }) {
     while (performance.now() < end);
     return process.pid
   })
+  app.get('/large', async ({ query }) => 'x'.repeat(query.bytes))
   app.post('/orders', async ({ body }) => {
     appendFileSync(ledger, `${body.id}\n`)
     await new Promise(resolve => { setTimeout(resolve, 2) })

@@ -2,8 +2,11 @@
 import { asyncKills } from './async-kills.js'
 import { closes } from './closes.js'
 import { idleKills } from './idle-kills.js'
+import { disconnects } from './disconnects.js'
 import { kills } from './kills.js'
 import { queueKills } from './queue-kills.js'
+import { slowReaders } from './slow-readers.js'
+import { terminations } from './terminations.js'
 import { upstreams } from './upstreams.js'
 
 const short = process.argv.includes('--short')
@@ -12,6 +15,11 @@ const scenarios = [
   [kills, { seconds: short ? 6 : 60, connections: 16, every: 150 }],
   [idleKills, { times: short ? 5 : 50 }],
   [closes, { times: short ? 5 : 100 }],
+  [terminations, { times: short ? 2 : 100 }],
+  [disconnects, { seconds: short ? 3 : 60, connections: 16 }],
+  [slowReaders, short
+    ? { readers: 200, admitted: 20, seconds: 1, limit: 256 }
+    : { readers: 2000, admitted: 200, seconds: 10, limit: 512 }],
   [queueKills, { seconds: short ? 9 : 60, connections: 8, workers: 6, every: 500 }],
   [asyncKills, short ? { batches: 20, kills: 2, workers: 2 } : { batches: 100, kills: 10, workers: 3 }],
   [upstreams, { seconds: short ? 6 : 60, connections: 16, every: 500 }]

@@ -1,7 +1,7 @@
 // The server of a scenario, its workers and its ledger.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +10,7 @@ import { join } from 'node:path'
 export function makeLedger () {
   const folder = mkdtempSync(join(tmpdir(), 'faults-'))
   const file = join(folder, 'ledger')
+  writeFileSync(file, '')
   return {
     file,
     lines: () => readFileSync(file, 'utf8').split('\n').slice(0, -1),
@@ -50,7 +51,15 @@ export async function startServer (executor, ...values) {
   const agent = new http.Agent({ keepAlive: true })
   return {
     pid: server.pid,
+    port,
     send: items => sendBatch(port, agent, items),
+    /** Tells the server to end, and leaves its connections open. Gives whether it ended well. */
+    async terminate () {
+      server.kill('SIGTERM')
+      const [code] = await exited
+      agent.destroy()
+      return code === 0
+    },
     /** Tells the server to end. Gives whether it was still there and ended well. */
     async stop () {
       const isThere = server.exitCode === null && server.signalCode === null
