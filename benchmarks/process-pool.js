@@ -8,7 +8,7 @@ import { compute } from './process-pool-app.js'
 const executors = ['in this process', 'process pool']
 
 /** How many loops take so many milliseconds here: counted once, for all to do the same. */
-function countLoops (milliseconds) {
+export function countLoops (milliseconds) {
   const loops = 1_000_000
   const times = Array.from({ length: 20 }, () => {
     const start = performance.now()

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import autocannon from 'autocannon'
 import { startRedis } from '../test/faults/redis-process.js'
 import { median } from './load.js'
+import { countLoops } from './process-pool.js'
 
 async function start (program, ...values) {
   const child = fork(new URL(program, import.meta.url), values)
@@ -18,11 +19,12 @@ const targets = [
 /** Measures one target after another, each with a queue of its own. */
 async function measure ({ rounds, seconds }, request, connections, figure) {
   const redis = await startRedis()
+  const values = [String(redis.port), String(countLoops(20))]
   const results = targets.map(() => [])
   for (let round = -1; round < rounds; round++) {
     for (const [index, { executor, workers }] of targets.entries()) {
-      const fleet = await Promise.all(Array.from({ length: workers }, () => start('queue-worker.js', String(redis.port))))
-      const server = await start('queue-server.js', executor, String(redis.port))
+      const fleet = await Promise.all(Array.from({ length: workers }, () => start('queue-worker.js', ...values)))
+      const server = await start('queue-server.js', executor, ...values)
       const times = []
       const url = `http://127.0.0.1:${server.message.port}/batch`
       const run = autocannon({ url, ...request, connections, duration: seconds })
