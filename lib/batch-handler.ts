@@ -12,6 +12,7 @@ import { readConnection, readParent, type Connection } from './parent.ts'
 import { planBatch, type Plan, type PlanRules } from './plan.ts'
 import { prefersLines } from './reply/accept.ts'
 import type { BatchAnswer } from './reply/answer.ts'
+import { sayHowToCache } from './reply/caching.ts'
 import { JsonAnswer } from './reply/json.ts'
 import { NdjsonAnswer, type LinesSettings } from './reply/ndjson.ts'
 import { sendAnswer, type SendSettings } from './reply/send.ts'
@@ -71,16 +72,14 @@ export function createBatchHandler (settings: BatchHandlerSettings): BatchHandle
   // Not a Set: its outgrown tables, once they are old, hold what was in them until the next full collection.
   const runs: Run[] = []
   const parentSettings = { route, https: options.https, headerPolicy: rules.headerPolicy }
-  // What it is answered with depends on them (RFC 9110 section 12.5.5, RFC 7240 section 2).
+  // RFC 7240 section 2.
   const variants = submit === undefined ? 'accept' : 'accept, prefer'
   let closing = false
 
   return { onRequest, handle, close }
 
   function onRequest (request: FastifyRequest, reply: FastifyReply, done: () => void): void {
-    reply.header('cache-control', 'no-store')
-    // Hooks before may have more to say.
-    reply.header('vary', [reply.getHeader('vary') ?? [], variants].flat().join(', '))
+    sayHowToCache(reply, variants)
     if (isNested(request)) return refuse(reply, new NestedBatchError())
 
     const arrival: Arrival = { connection: readConnection(request.raw.socket), gone: false }

@@ -72,7 +72,6 @@ export type Creation = { readonly id: string } | 'reused' | 'full'
 export interface StoredBatch {
   readonly route: string
   readonly owner: string
-  readonly cancelled: boolean
   /** Milliseconds since it was stored. */
   readonly age: number
   /** How many milliseconds it took, once all items are answered. */

@@ -139,6 +139,7 @@ const table: Record<string, readonly string[]> = {
   'reply/item.ts': ['outcome.ts', 'subresponse.ts'],
   'reply/summary.ts': ['errors.ts', 'methods.ts', 'outcome.ts', 'wire/schema.ts'],
   'reply/accept.ts': [],
+  'reply/caching.ts': [],
   'reply/answer.ts': ['outcome-sink.ts', 'outcome.ts', 'wire/schema.ts'],
   'reply/json.ts': ['outcome-sink.ts', 'reply/answer.ts', 'reply/item.ts', 'reply/summary.ts', 'wire/schema.ts'],
   'reply/ndjson.ts': ['outcome.ts', 'reply/answer.ts', 'reply/item.ts', 'reply/summary.ts', 'wire/schema.ts'],
@@ -172,10 +173,10 @@ const table: Record<string, readonly string[]> = {
     'options.ts', 'plan.ts', 'reply/ndjson.ts', 'reply/send.ts', 'respond-async/options.ts',
     'respond-async/resource.ts', 'respond-async/runner.ts', 'respond-async/submit.ts', 'run.ts', 'storage.ts'
   ],
-  'respond-async/routes.ts': ['options.ts', 'respond-async.ts', 'wire/schema.ts'],
+  'respond-async/routes.ts': ['options.ts', 'reply/caching.ts', 'respond-async.ts', 'wire/schema.ts'],
   'batch-handler.ts': [
     'admission.ts', 'diagnostics.ts', 'dispatch/guard.ts', 'dispatch/identity.ts', 'errors.ts', 'marker.ts',
-    'options.ts', 'outcome-sink.ts', 'parent.ts', 'plan.ts', 'reply/accept.ts', 'reply/answer.ts', 'reply/json.ts',
+    'options.ts', 'outcome-sink.ts', 'parent.ts', 'plan.ts', 'reply/accept.ts', 'reply/answer.ts', 'reply/caching.ts', 'reply/json.ts',
     'reply/ndjson.ts', 'reply/send.ts', 'respond-async/submit.ts', 'run.ts', 'transaction.ts', 'wire/schema.ts'
   ],
   'plugin.ts': [

@@ -7,7 +7,7 @@ const longestWait = 60
 export function progressOf ({ items }: StoredBatch): BatchProgress {
   return {
     total: items.length,
-    done: items.filter(({ state }) => state === 'done').length,
+    done: countDone(items),
     items: items.map(({ id, state, status }) => ({
       ...id === undefined ? {} : { id }, state, ...status === undefined ? {} : { status_code: status }
     }))
@@ -16,7 +16,11 @@ export function progressOf ({ items }: StoredBatch): BatchProgress {
 
 /** Gives the seconds until it is worth asking again: what is left is expected to take as long as what is done. */
 export function retryAfter ({ age, items }: StoredBatch): number {
-  const done = items.filter(({ state }) => state === 'done').length
+  const done = countDone(items)
   const rest = done === 0 ? 0 : age / done * (items.length - done)
   return Math.min(Math.max(Math.ceil(rest / 1000), 1), longestWait)
+}
+
+function countDone (items: StoredBatch['items']): number {
+  return items.filter(({ state }) => state === 'done').length
 }

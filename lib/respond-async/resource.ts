@@ -96,8 +96,8 @@ export class BatchResource {
     let wake: () => void
     let woken = new Promise<void>(resolve => { wake = resolve })
     const again = () => { wake() }
-    const timer = setInterval(again, interval)
     const stop = await storage.watch(id, again)
+    const timer = setInterval(again, interval)
     answer.onRoom = again
     signal.addEventListener('abort', again)
     try {

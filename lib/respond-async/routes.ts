@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema, RouteOptions } from 'fastify'
 import type { ResolvedOptions } from '../options.ts'
+import { sayHowToCache } from '../reply/caching.ts'
 import type { RespondAsync } from '../respond-async.ts'
 import { batchProgress } from '../wire/schema.ts'
 
@@ -13,7 +14,7 @@ export function addBatchResource (
     url: `${url}/:batchId`,
     // What runs batches for others has none of its own.
     config: { ...config, batch: false },
-    onRequest: [sayHowToCache, onRequest].flat()
+    onRequest: [beforeAll, onRequest].flat()
   }
   instance.route({
     ...shared,
@@ -36,8 +37,8 @@ export function addBatchResource (
   })
 }
 
-function sayHowToCache (_request: FastifyRequest, reply: FastifyReply, done: () => void): void {
-  reply.headers({ 'cache-control': 'no-store', vary: [reply.getHeader('vary') ?? [], 'accept'].flat().join(', ') })
+function beforeAll (_request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+  sayHowToCache(reply, 'accept')
   done()
 }
 

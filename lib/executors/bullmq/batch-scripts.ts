@@ -125,7 +125,6 @@ export interface BatchLook {
   /** Of its items, as JSON. */
   readonly ids: string
   readonly age: string
-  readonly cancelled: string | null
   readonly duration: string | null
   /** Of each item. A number is the status of one that has ended. */
   readonly states: readonly string[]
@@ -134,22 +133,22 @@ export interface BatchLook {
 /** Gives what there is to see of a batch. `task` is how the keys of its tasks begin. */
 export async function lookAtBatch (redis: Redis, batch: string, task: string): Promise<BatchLook | null> {
   const found = await redis.eval(`
-    local known = redis.call('HMGET', KEYS[1], 'route', 'owner', 'ids', 'cancelled', 'duration', 'created', 'size')
+    local known = redis.call('HMGET', KEYS[1], 'route', 'owner', 'ids', 'duration', 'created', 'size')
     if not known[1] then return false end
     ${now}
     local states = {}
-    for index = 0, known[7] - 1 do
+    for index = 0, known[6] - 1 do
       local state = redis.call('HGET', KEYS[1], 'done:' .. index)
       if not state then state = redis.call('HEXISTS', ARGV[1] .. index, 'worker') == 1 and 'running' or 'waiting' end
       table.insert(states, state)
     end
-    known[6] = tostring(now - known[6])
-    known[7] = states
+    known[5] = tostring(now - known[5])
+    known[6] = states
     return known
-  `, 1, batch, task) as [string, string, string, string | null, string | null, string, string[]] | null
+  `, 1, batch, task) as [string, string, string, string | null, string, string[]] | null
   if (found === null) return null
-  const [route, owner, ids, cancelled, duration, age, states] = found
-  return { route, owner, ids, cancelled, duration, age, states }
+  const [route, owner, ids, duration, age, states] = found
+  return { route, owner, ids, duration, age, states }
 }
 
 /** Puts a task where a worker can claim it, unless it was there before. */

@@ -45,10 +45,9 @@ export function queueStorage (client: () => QueueClient): BatchStorage {
     const { keys } = client()
     const found = await ask(redis => lookAtBatch(redis, keys.batch(id), keys.task(`${id}.`)))
     if (found === null) return undefined
-    const { ids, states, age, duration, cancelled, ...rest } = found
+    const { ids, states, age, duration, ...rest } = found
     return {
       ...rest,
-      cancelled: cancelled !== null,
       age: Number(age),
       duration: duration === null ? undefined : Number(duration),
       items: (JSON.parse(ids) as Array<string | null>).map((id, index) => storedItem(id ?? undefined, states[index]!))

@@ -1,0 +1,10 @@
+import type { FastifyReply } from 'fastify'
+
+/**
+ * Says that an answer is not to be stored, and which headers of its request it depends on (RFC 9110 section 12.5.5).
+ * Hooks before may have said more.
+ */
+export function sayHowToCache (reply: FastifyReply, variants: string): void {
+  reply.header('cache-control', 'no-store')
+  reply.header('vary', [reply.getHeader('vary') ?? [], variants].flat().join(', '))
+}
