@@ -93,7 +93,10 @@ const table: Record<string, readonly string[]> = {
     'option-checks.ts'
   ],
   'executors/bullmq/connection.ts': [],
-  'executors/bullmq/connections.ts': ['errors.ts', 'executors/bullmq/connection.ts', 'within.ts'],
+  'executors/bullmq/subscriber.ts': [],
+  'executors/bullmq/connections.ts': [
+    'errors.ts', 'executors/bullmq/connection.ts', 'executors/bullmq/subscriber.ts', 'within.ts'
+  ],
   'executors/bullmq/keys.ts': [],
   'executors/bullmq/message.ts': ['outcome.ts', 'parent.ts', 'subrequest.ts', 'subresponse.ts', 'wire/schema.ts'],
   'executors/bullmq/queue-options.ts': ['option-checks.ts'],
@@ -119,7 +122,7 @@ const table: Record<string, readonly string[]> = {
   ],
   'executors/bullmq/start-worker.ts': [
     'executors/bullmq/connection.ts', 'executors/bullmq/deliveries.ts', 'executors/bullmq/keys.ts',
-    'executors/bullmq/queue-options.ts', 'hosted-app.ts', 'option-checks.ts'
+    'executors/bullmq/queue-options.ts', 'executors/bullmq/subscriber.ts', 'hosted-app.ts', 'option-checks.ts'
   ],
   'executors/bullmq.ts': [
     'executors/bullmq/client.ts', 'executors/bullmq/connection.ts', 'executors/bullmq/queue-options.ts',

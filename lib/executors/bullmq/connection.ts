@@ -15,21 +15,12 @@ const longestPause = 1000
 export function openConnection (connection: QueueConnection, closing: AbortSignal, options: RedisOptions): Redis {
   const own: RedisOptions = {
     lazyConnect: true,
-    // See `subscribe`.
+    // See `Subscriber`.
     autoResubscribe: false,
     retryStrategy: attempts => closing.aborted ? null : Math.min(attempts * firstPause, longestPause),
     ...options
   }
   return 'duplicate' in connection ? connection.duplicate(own) : new Redis({ ...connection, ...own })
-}
-
-/**
- * Subscribes to a channel, and again whenever the connection is back. ioredis would do that too, but nobody catches its
- * rejection when the connection is closed at that moment, and that is the end of the process.
- */
-export async function subscribe (redis: Redis, channel: string): Promise<void> {
-  await redis.subscribe(channel)
-  redis.on('ready', () => { redis.subscribe(channel).catch(() => {}) })
 }
 
 /**

@@ -4,6 +4,7 @@ import type { Redis } from 'ioredis'
 import { QueueUnavailableError } from '../../errors.ts'
 import { within } from '../../within.ts'
 import { closeConnection, logOutages, openConnection, type QueueConnection } from './connection.ts'
+import { Subscriber, type Listener } from './subscriber.ts'
 
 /** How an API process reaches Redis. */
 export interface ConnectionsSettings {
@@ -11,8 +12,6 @@ export interface ConnectionsSettings {
   /** How long Redis may take to answer who waits, in milliseconds. */
   readonly enqueueTimeout: number
 }
-
-type Listener = (message: string) => void
 
 // Milliseconds before a command that failed is sent again.
 const retryPause = 100
@@ -23,7 +22,7 @@ export class Connections {
   readonly #subscriber: Redis
   readonly #enqueueTimeout: number
   readonly #closing = new AbortController()
-  readonly #listeners = new Map<string, Set<Listener>>()
+  readonly #channels: Subscriber
 
   constructor ({ connection, enqueueTimeout }: ConnectionsSettings, log: FastifyBaseLogger) {
     // What fails, fails at once: nothing may be sent later that was answered meanwhile.
@@ -32,13 +31,7 @@ export class Connections {
     this.#subscriber = openConnection(connection, this.#closing.signal, {})
     this.#enqueueTimeout = enqueueTimeout
     for (const redis of [this.redis, this.#subscriber]) logOutages(redis, log)
-    // ioredis would not catch what keeps it from subscribing again.
-    this.#subscriber.on('ready', () => {
-      for (const channel of this.#listeners.keys()) this.#subscriber.subscribe(channel).catch(() => {})
-    })
-    this.#subscriber.on('message', (channel: string, message: string) => {
-      this.#listeners.get(channel)?.forEach(listener => { listener(message) })
-    })
+    this.#channels = new Subscriber(this.#subscriber)
   }
 
   /**
@@ -56,16 +49,8 @@ export class Connections {
   }
 
   /** Hears what is said on a channel, until what it gives is called. What is said while Redis is away is not heard. */
-  async listen (channel: string, listener: Listener): Promise<() => void> {
-    const listeners = this.#listeners.get(channel) ?? new Set()
-    this.#listeners.set(channel, listeners.add(listener))
-    await this.#subscriber.subscribe(channel)
-    return () => {
-      listeners.delete(listener)
-      if (listeners.size > 0) return
-      this.#listeners.delete(channel)
-      this.#subscriber.unsubscribe(channel).catch(() => {})
-    }
+  listen (channel: string, listener: Listener): Promise<() => void> {
+    return this.#channels.listen(channel, listener)
   }
 
   /**

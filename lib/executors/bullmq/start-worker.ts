@@ -4,10 +4,11 @@ import { Worker, type MetricsOptions } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { createApp, hostApp, moduleUrl, type AppFactory, type AppSource } from '../../hosted-app.ts'
 import { milliseconds, oneOf, positiveInteger, type Check } from '../../option-checks.ts'
-import { closeConnection, logOutages, openConnection, subscribe, type QueueConnection } from './connection.ts'
+import { closeConnection, logOutages, openConnection, type QueueConnection } from './connection.ts'
 import { Deliveries } from './deliveries.ts'
 import { keysOf } from './keys.ts'
 import { checkQueueOptions, queueChecks } from './queue-options.ts'
+import { Subscriber } from './subscriber.ts'
 
 /** The options of `startWorker()`. */
 export interface StartWorkerOptions {
@@ -84,8 +85,7 @@ export async function startWorker (options: StartWorkerOptions): Promise<BatchWo
   for (const redis of [commands, subscriber]) logOutages(redis, app.log)
 
   const deliveries = new Deliveries(host, commands, keys, id)
-  subscriber.on('message', (_channel, task: string) => { deliveries.abort(task) })
-  await subscribe(subscriber, keys.aborts(id))
+  await new Subscriber(subscriber).listen(keys.aborts(id), task => { deliveries.abort(task) })
   const worker = new Worker(queue, async job => { await deliveries.deliver(job.id!) }, {
     connection: commands,
     prefix,

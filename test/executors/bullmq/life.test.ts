@@ -157,6 +157,13 @@ if (connection !== undefined) {
     t.equal(await claimTask(redis, 'claimed', 'worker', 'three'), 'gone')
   })
 
+  t.test('an app that may not hear of its answers does not start', async t => {
+    const redis = lookInto(t, connection)
+    await redis.call('ACL', 'SETUSER', 'deaf', 'on', 'nopass', '~*', '+@all', 'resetchannels')
+    const api = buildApi(t, { connection: { ...connection, username: 'deaf', password: 'any' }, queue: 'deaf' })
+    await t.rejects(async () => { await api.ready() }, { code: 'FST_BATCH_QUEUE_UNAVAILABLE', cause: /NOPERM/ })
+  })
+
   t.test('a connection that is closed does not come back', async t => {
     const { openConnection } = await import('../../../lib/executors/bullmq/connection.ts')
     const closing = new AbortController()
