@@ -94,20 +94,20 @@ const table: Record<string, readonly string[]> = {
   ],
   'executors/bullmq/connection.ts': [],
   'executors/bullmq/subscriber.ts': [],
-  'executors/bullmq/connections.ts': [
+  'executors/bullmq/client-connections.ts': [
     'errors.ts', 'executors/bullmq/connection.ts', 'executors/bullmq/subscriber.ts', 'within.ts'
   ],
   'executors/bullmq/keys.ts': [],
   'executors/bullmq/message.ts': ['outcome.ts', 'parent.ts', 'subrequest.ts', 'subresponse.ts', 'wire/schema.ts'],
   'executors/bullmq/queue-options.ts': ['option-checks.ts'],
-  'executors/bullmq/scripts.ts': [],
+  'executors/bullmq/task-scripts.ts': [],
   'executors/bullmq/answers.ts': ['subresponse.ts'],
   'executors/bullmq/client.ts': [
-    'errors.ts', 'executor.ts', 'executors/bullmq/answers.ts', 'executors/bullmq/connections.ts',
-    'executors/bullmq/keys.ts', 'executors/bullmq/message.ts', 'executors/bullmq/scripts.ts', 'methods.ts', 'subrequest.ts',
+    'errors.ts', 'executor.ts', 'executors/bullmq/answers.ts', 'executors/bullmq/client-connections.ts',
+    'executors/bullmq/keys.ts', 'executors/bullmq/message.ts', 'executors/bullmq/task-scripts.ts', 'methods.ts', 'subrequest.ts',
     'subresponse.ts'
   ],
-  'executors/bullmq/batch-scripts.ts': ['executors/bullmq/scripts.ts'],
+  'executors/bullmq/batch-scripts.ts': ['executors/bullmq/task-scripts.ts'],
   'executors/bullmq/queued-batch.ts': [
     'executor.ts', 'executors/bullmq/batch-scripts.ts', 'executors/bullmq/client.ts', 'executors/bullmq/keys.ts',
     'executors/bullmq/message.ts', 'outcome.ts', 'storage.ts', 'subrequest.ts', 'subresponse.ts'
@@ -118,7 +118,7 @@ const table: Record<string, readonly string[]> = {
   ],
   'executors/bullmq/deliveries.ts': [
     'errors.ts', 'execution.ts', 'executors/bullmq/keys.ts', 'executors/bullmq/message.ts',
-    'executors/bullmq/scripts.ts', 'hosted-app.ts', 'subresponse.ts'
+    'executors/bullmq/task-scripts.ts', 'hosted-app.ts', 'subresponse.ts'
   ],
   'executors/bullmq/start-worker.ts': [
     'executors/bullmq/connection.ts', 'executors/bullmq/deliveries.ts', 'executors/bullmq/keys.ts',

@@ -1,7 +1,7 @@
 // Stored batches in Redis, changed in one step each. What an item of one is, follows from what there is: not started
 // without a mark, under way with a mark and a task, ended with a mark and an outcome.
 import type { Redis } from 'ioredis'
-import { grace, type NewTask } from './scripts.ts'
+import { grace, type NewTask } from './task-scripts.ts'
 
 /** How long a process that has claimed a batch may not be heard of before others may, in milliseconds. */
 const lease = 3000

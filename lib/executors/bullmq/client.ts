@@ -8,12 +8,12 @@ import { isIdempotent } from '../../methods.ts'
 import type { Subrequest } from '../../subrequest.ts'
 import { failedSubresponse, type Subresponse } from '../../subresponse.ts'
 import { Answers } from './answers.ts'
-import { Connections, type ConnectionsSettings } from './connections.ts'
+import { ClientConnections, type ClientConnectionsSettings } from './client-connections.ts'
 import { clientOf, keysOf, taskId, type Keys } from './keys.ts'
 import { readAnswer, writeTask } from './message.ts'
-import { abortTask, grace, loadAnswer, storeTask, withdrawTask, type NewTask } from './scripts.ts'
+import { abortTask, grace, loadAnswer, storeTask, withdrawTask, type NewTask } from './task-scripts.ts'
 
-export interface ClientSettings extends ConnectionsSettings {
+export interface ClientSettings extends ClientConnectionsSettings {
   readonly queue: string
   readonly prefix: string
   /** How often an idempotent subrequest may be started. */
@@ -36,7 +36,7 @@ const lookInterval = 1000
 
 /** The way of one API process to the queue, and of the answers back. */
 export class QueueClient {
-  readonly connections: Connections
+  readonly connections: ClientConnections
   readonly keys: Keys
   readonly #settings: ClientSettings
   readonly #id = randomBytes(8).toString('hex')
@@ -48,7 +48,7 @@ export class QueueClient {
   constructor (settings: ClientSettings, log: FastifyBaseLogger) {
     this.#settings = settings
     this.keys = keysOf(settings.prefix, settings.queue)
-    this.connections = new Connections(settings, log)
+    this.connections = new ClientConnections(settings, log)
   }
 
   /**

@@ -6,7 +6,7 @@ import type { HostedApp } from '../../hosted-app.ts'
 import { failedSubresponse, type Subresponse } from '../../subresponse.ts'
 import { clientOf, type Keys } from './keys.ts'
 import { readTask, writeAnswer } from './message.ts'
-import { answerTask, claimTask, grace, type ClaimedTask } from './scripts.ts'
+import { answerTask, claimTask, grace, type ClaimedTask } from './task-scripts.ts'
 
 /** What one worker was given to run. */
 export class Deliveries {

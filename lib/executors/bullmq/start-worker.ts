@@ -85,25 +85,31 @@ export async function startWorker (options: StartWorkerOptions): Promise<BatchWo
   for (const redis of [commands, subscriber]) logOutages(redis, app.log)
 
   const deliveries = new Deliveries(host, commands, keys, id)
-  await new Subscriber(subscriber).listen(keys.aborts(id), task => { deliveries.abort(task) })
-  const worker = new Worker(queue, async job => { await deliveries.deliver(job.id!) }, {
-    connection: commands,
-    prefix,
-    concurrency,
-    metrics,
-    name: `${hostname()}:${process.pid}`,
-    lockDuration,
-    stalledInterval: Math.ceil(lockDuration / 2),
-    // Whether a task may be started again is the task's own.
-    maxStalledCount: Number.MAX_SAFE_INTEGER,
-    runRetryDelay: retryPause
-  })
-  worker.on('error', ({ message }) => { app.log.warn(`the queue: ${message}`) })
-  await worker.waitUntilReady()
+  let worker: Worker | undefined
   let closed: Promise<void> | undefined
-  return { close: () => (closed ??= close()) }
+  try {
+    await new Subscriber(subscriber).listen(keys.aborts(id), task => { deliveries.abort(task) })
+    worker = new Worker(queue, async job => { await deliveries.deliver(job.id!) }, {
+      connection: commands,
+      prefix,
+      concurrency,
+      metrics,
+      name: `${hostname()}:${process.pid}`,
+      lockDuration,
+      stalledInterval: Math.ceil(lockDuration / 2),
+      // Whether a task may be started again is the task's own.
+      maxStalledCount: Number.MAX_SAFE_INTEGER,
+      runRetryDelay: retryPause
+    })
+    worker.on('error', ({ message }) => { app.log.warn(`the queue: ${message}`) })
+    await worker.waitUntilReady()
+  } catch (error) {
+    await leave()
+    throw error
+  }
+  return { close: () => (closed ??= close(worker)) }
 
-  async function close (): Promise<void> {
+  async function close (worker: Worker): Promise<void> {
     let timer: NodeJS.Timeout
     const late = new Promise<void>(resolve => {
       timer = setTimeout(() => {
@@ -113,16 +119,21 @@ export async function startWorker (options: StartWorkerOptions): Promise<BatchWo
     })
     // BullMQ (6.7.0) can end in peace only while all its connections are there. For one on its way back it would
     // wait for ever, could not be forced any more, and would connect it again later.
-    await Promise.race([allReady().then(() => worker.close()), late])
+    await Promise.race([allReady(worker).then(() => worker.close()), late])
     clearTimeout(timer!)
+    await leave()
+  }
+
+  /** Keeps no connection, whatever still runs, and closes the app. */
+  async function leave (): Promise<void> {
     closing.abort()
-    worker.close(true)
+    worker?.close(true)
     for (const redis of [commands, subscriber]) closeConnection(redis)
     await app.close()
   }
 
   /** Resolves when every connection that BullMQ has is there, at the same time. */
-  async function allReady (): Promise<void> {
+  async function allReady (worker: Worker): Promise<void> {
     const connections = [commands, (await worker.getBackend().blockingClient)!]
     let away
     while ((away = connections.find(({ status }) => status !== 'ready')) !== undefined) {

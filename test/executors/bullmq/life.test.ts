@@ -8,7 +8,7 @@ import { Redis } from 'ioredis'
 import { Deliveries } from '../../../lib/executors/bullmq/deliveries.ts'
 import { keysOf } from '../../../lib/executors/bullmq/keys.ts'
 import { writeTask } from '../../../lib/executors/bullmq/message.ts'
-import { storeTask } from '../../../lib/executors/bullmq/scripts.ts'
+import { storeTask } from '../../../lib/executors/bullmq/task-scripts.ts'
 import { hostApp } from '../../../lib/hosted-app.ts'
 import { startWorker } from '../../../lib/bullmq.ts'
 import { injectBatch, listen } from '../../helper.ts'
@@ -147,7 +147,7 @@ if (connection !== undefined) {
 
   t.test('a claim that is sent twice by a connection that comes back counts once', async t => {
     const redis = lookInto(t, connection)
-    const { answerTask, claimTask } = await import('../../../lib/executors/bullmq/scripts.ts')
+    const { answerTask, claimTask } = await import('../../../lib/executors/bullmq/task-scripts.ts')
     await storeTask(redis, 'claimed', { message: Buffer.from([255, 0]), left: 10_000, starts: 1 })
     for (const delivery of ['one', 'one']) {
       t.match(await claimTask(redis, 'claimed', 'worker', delivery), { message: Buffer.from([255, 0]) })
@@ -162,6 +162,18 @@ if (connection !== undefined) {
     await redis.call('ACL', 'SETUSER', 'deaf', 'on', 'nopass', '~*', '+@all', 'resetchannels')
     const api = buildApi(t, { connection: { ...connection, username: 'deaf', password: 'any' }, queue: 'deaf' })
     await t.rejects(async () => { await api.ready() }, { code: 'FST_BATCH_QUEUE_UNAVAILABLE', cause: /NOPERM/ })
+  })
+
+  t.test('a worker that may not hear what is aborted, or not take what is queued, does not start', async t => {
+    const redis = lookInto(t, connection)
+    for (const [username, ...rights] of [['deaf-worker', '+@all', 'resetchannels'], ['idle-worker', '+@all', '-info', '&*']]) {
+      await redis.call('ACL', 'SETUSER', username!, 'on', 'nopass', '~*', ...rights)
+      const own = { connection: { ...connection, username, password: 'any' }, queue: username! }
+      const app = waitingApp()
+      await t.rejects(startWorker({ ...own, app: app.build }), /NOPERM/)
+      t.strictSame(app.events, ['closed'])
+      await until(async () => !(await redis.client('LIST') as string).includes(`user=${username}`))
+    }
   })
 
   t.test('a connection that is closed does not come back', async t => {

@@ -7,7 +7,7 @@ import { closeConnection, logOutages, openConnection, type QueueConnection } fro
 import { Subscriber, type Listener } from './subscriber.ts'
 
 /** How an API process reaches Redis. */
-export interface ConnectionsSettings {
+export interface ClientConnectionsSettings {
   readonly connection: QueueConnection
   /** How long Redis may take to answer who waits, in milliseconds. */
   readonly enqueueTimeout: number
@@ -17,14 +17,14 @@ export interface ConnectionsSettings {
 const retryPause = 100
 
 /** The two connections of an API process: one for commands, one to be told of what happens. */
-export class Connections {
+export class ClientConnections {
   readonly redis: Redis
   readonly #subscriber: Redis
   readonly #enqueueTimeout: number
   readonly #closing = new AbortController()
   readonly #channels: Subscriber
 
-  constructor ({ connection, enqueueTimeout }: ConnectionsSettings, log: FastifyBaseLogger) {
+  constructor ({ connection, enqueueTimeout }: ClientConnectionsSettings, log: FastifyBaseLogger) {
     // What fails, fails at once: nothing may be sent later that was answered meanwhile.
     const options = { enableOfflineQueue: false, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0 }
     this.redis = openConnection(connection, this.#closing.signal, options)
