@@ -23,7 +23,7 @@ attackEach('handlers that never answer are 504, and are told', async (t, target)
 })
 
 attackEach('one that is slow takes nothing from those that are fast', async (t, target) => {
-  const app = await listen(await target.another(t, { subrequestTimeout: 500 }))
+  const app = await listen(await target.another(t, { subrequestTimeout: 1500 }))
   const { batch } = await sendBatch(app, [get('/never'), ...Array(19).fill(fine)], from)
   t.strictSame(batch.map(answer => answer.status_code), [504, ...Array(19).fill(200)])
 })
@@ -37,7 +37,7 @@ attackEach('what is slow leaves time for nothing else, and is answered for', asy
 attackEach('handlers that break their answer touch no sibling', async (t, target) => {
   const broken = ['/response-destroyed', '/socket-destroyed', '/stream-error', '/split-reason', '/final-100', '/final-101', '/final-102', '/final-103']
   const thrown = ['/split-header', '/throw-null', '/throw-text']
-  const app = await listen(await target.another(t, { subrequestTimeout: 500 }))
+  const app = await listen(await target.another(t, { subrequestTimeout: 1500 }))
   for (const [urls, expected] of [
     [broken, { outcome: 'unknown', status_code: /^50[24]$/ }], [thrown, { outcome: undefined, status_code: 500 }]
   ] as const) {
