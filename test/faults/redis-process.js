@@ -8,9 +8,11 @@ import { delimiter, join } from 'node:path'
 
 const program = process.env.PATH.split(delimiter).map(folder => join(folder, 'redis-server')).find(existsSync)
 
+export const hasRedis = program !== undefined
+
 /** Starts the server on a free port. */
 export async function startRedis () {
-  if (program === undefined) throw new Error('there is no redis-server on PATH')
+  if (!hasRedis) throw new Error('there is no redis-server on PATH')
   const folder = mkdtempSync(join(tmpdir(), 'redis-'))
   const port = await freePort()
   const options = ['--bind', '127.0.0.1', '--port', port, '--dir', folder, '--appendonly', 'yes', '--save', '']

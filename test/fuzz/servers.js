@@ -1,8 +1,10 @@
 // One server for each executor and dispatcher, and what is known of all subrequests in them.
 import assert from 'node:assert/strict'
 import http from 'node:http'
+import { bullmq, startWorker } from '../../dist/bullmq.js'
 import batch, { channels, concurrent, processPool, sequential } from '../../dist/index.js'
 import { remote } from '../../dist/remote.js'
+import { hasRedis, startRedis } from '../faults/redis-process.js'
 import build, { answering, client } from './app.js'
 
 /** What was started and what has ended since the last `forget()`. */
@@ -40,6 +42,7 @@ const proxied = { ip: client.forwarded, trustProxy: true }
 export async function startServers (overrides = {}) {
   const upstream = await listen(build({ ip: client.address, trustProxy: (_address, hop) => hop === 0 }), {})
   const app = new URL('app.js', import.meta.url)
+  const queue = await startQueue()
   const servers = []
   for (const [name, executor, seenAs] of [
     ['sequential, inject', sequential({ dispatch: 'inject' }), proxied],
@@ -47,7 +50,8 @@ export async function startServers (overrides = {}) {
     ['concurrent, inject', concurrent({ limit: 4, dispatch: 'inject' }), unproxied],
     ['concurrent, direct', concurrent({ limit: 4, dispatch: 'direct' }), proxied],
     ['processPool', processPool({ app, workers: 1, concurrency: 4, arguments: [proxied] }), proxied],
-    ['remote', remote({ upstream: upstream.origin }), unproxied]
+    ['remote', remote({ upstream: upstream.origin }), unproxied],
+    ...queue === undefined ? [] : [['bullmq', queue.executor, proxied]]
   ]) {
     const server = await listen(build(seenAs), { ...options, executor, ...overrides })
     servers.push({ name, inOrder: executor.perBatch === 1, inProcess: executor.inProcess === true, ...server })
@@ -56,6 +60,22 @@ export async function startServers (overrides = {}) {
     servers,
     async close () {
       for (const server of [...servers, upstream]) await server.close()
+      await queue?.close()
+    }
+  }
+}
+
+/** Starts Redis, and a worker in this process. */
+async function startQueue () {
+  if (!hasRedis) return console.log('SKIPPED: bullmq, as there is no redis-server on PATH')
+  const redis = await startRedis()
+  const options = { connection: { port: redis.port }, queue: 'fuzz' }
+  const worker = await startWorker({ ...options, app: build, arguments: [proxied], concurrency: 4 })
+  return {
+    executor: bullmq(options),
+    async close () {
+      await worker.close()
+      await redis.stop()
     }
   }
 }
