@@ -124,6 +124,8 @@ testEach('what Node refuses is refused', async (t, dispatch) => {
     t.throws(() => raw.write(null as never), { code: 'ERR_STREAM_NULL_VALUES' })
     t.throws(() => raw.write({} as never), { code: 'ERR_INVALID_ARG_TYPE' })
     t.throws(() => raw.writeHead(99), { code: 'ERR_HTTP_INVALID_STATUS_CODE' })
+    t.throws(() => raw.writeHead(200, { a: 'x\r\ny' }), { code: 'ERR_INVALID_CHAR' })
+    t.throws(() => raw.writeHead(200, { 'a b': 'x' }), { code: 'ERR_INVALID_HTTP_TOKEN' })
     t.throws(() => raw.writeHead(200, 'a\nb'), { code: 'ERR_INVALID_CHAR' })
     raw.writeHead(200, 'OK')
     t.throws(() => raw.writeHead(200), { code: 'ERR_HTTP_HEADERS_SENT' })
