@@ -9,6 +9,12 @@ export default [
     }
   },
   {
+    files: ['test/**/*.ts'],
+    rules: {
+      'no-restricted-properties': ['error', { property: 'notHas', message: 'It takes values, and passes with any name: use `in`.' }]
+    }
+  },
+  {
     files: ['lib/**/*.ts'],
     rules: {
       'max-lines': ['error', 250],

@@ -103,8 +103,8 @@ t.test('the number of workers is a setting', async t => {
 t.test('the duration header can be turned off', async t => {
   const app = await listen(buildViews(t, { durationHeader: false }))
   const { headers, batch } = await sendBatch(app, [views])
-  t.notHas(headers, 'batch_requests.duration')
-  t.notHas(batch[0]!.headers, 'batch_requests.duration')
+  t.notOk('batch_requests.duration' in headers)
+  t.notOk('batch_requests.duration' in batch[0]!.headers)
 })
 
 t.test('the duration header can have another name', async t => {
@@ -112,7 +112,7 @@ t.test('the duration header can have another name', async t => {
   const { headers, batch } = await sendBatch(app, [views])
   t.match(headers['x-took'], /^0\.\d+$/)
   t.type(batch[0]!.headers['x-took'], 'number')
-  t.notHas(headers, 'batch_requests.duration')
+  t.notOk('batch_requests.duration' in headers)
 })
 
 t.test('the user who is logged in is logged in for every request', async t => {

@@ -1,6 +1,7 @@
 // What has to be mended of inject, seen from where it would show.
 import { createConnection, type AddressInfo } from 'node:net'
 import type { ServerResponse } from 'node:http'
+import express from '@fastify/express'
 import Fastify from 'fastify'
 import t from 'tap'
 import batch from '../../lib/index.ts'
@@ -34,10 +35,12 @@ t.test('a request that comes to the guard too late is closed like others', async
     await slow.promise
   })
   app.register(batch, { subrequestTimeout: 30 })
-  app.get('/', async () => 'x')
+  let runs = 0
+  app.get('/', async () => { runs++ })
   t.equal((await injectBatch(app, [get('/')])).batch[0]!.status_code, 504)
   slow.open()
   await closed.promise
+  t.equal(runs, 0)
 })
 
 t.test('what is written after the time is up is not kept', async t => {
@@ -115,4 +118,14 @@ t.test('what inject adds is taken away, and nothing that looks like it', async t
   const headers = { 'x-list': 'user-agent', 'x-other': 'host' }
   const { batch: [answer] } = await sendBatch(app, [{ ...get('/'), headers }], { headers: { host: 'app.example' } })
   t.strictSame(JSON.parse(answer!.body), ['host', 'app.example', 'x-list', 'user-agent', 'x-other', 'host'])
+})
+
+t.test('an answer whose body inject has lost is not sent without it', async t => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(express)
+  app.use('/lost', (_req: unknown, res: ServerResponse) => { res.end('x') })
+  app.register(batch)
+  const { batch: [answer] } = await sendBatch(await listen(app), [get('/lost')])
+  t.match(answer, { status_code: 502, outcome: 'unknown', body: /FST_BATCH_ANSWER_LOST/ })
 })

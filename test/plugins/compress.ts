@@ -25,7 +25,7 @@ export default {
         body_encoding: 'base64'
       }
     ])
-    t.notHas(answer!.headers, { 'content-encoding': String })
+    t.notOk('content-encoding' in answer!.headers)
     t.equal(posted!.body, '{"a":1}', 'the body of an item can be compressed')
   },
 
@@ -45,7 +45,7 @@ export default {
       t.equal(headers['content-encoding'], 'gzip', 'the answer of the batch is compressed')
       const { batch: [answer] } = JSON.parse(gunzipSync(body).toString())
       t.match(JSON.parse(answer.body), { text: /^text/ }, 'and those in it are not')
-      t.notHas(answer.headers, { 'content-encoding': String })
+      t.notOk('content-encoding' in answer.headers)
     }
   }
 } satisfies PluginTest

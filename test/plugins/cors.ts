@@ -18,7 +18,7 @@ export default {
     t.match(allowed, { status: 204, headers: { ...headers, 'access-control-allow-methods': 'GET, PUT' } })
     for (const origin of ['https://evil.example', 'null']) {
       for (const { headers } of await visitor.send(items, { origin })) {
-        t.notHas(headers, { 'access-control-allow-origin': String })
+        t.notOk('access-control-allow-origin' in headers)
       }
     }
     await visitor.send(items)

@@ -25,7 +25,7 @@ testEach('a conditional item is answered 304 without a body', async (t, dispatch
   t.match(batch, [
     { status_code: 304, reason_phrase: 'Not Modified', headers: { etag: tag }, body: '' }, { status_code: 200, body: 'text' }
   ])
-  t.notHas(batch[0], 'body_encoding')
+  t.notOk('body_encoding' in batch[0]!)
   t.match(json.summary, { ok: 2 })
   const lines = await (await streamBatch(t, app, { batch: items })).rest()
   t.match(lines, [{ index: 0, status_code: 304, body: '' }, { index: 1, status_code: 200 }, { summary: { ok: 2 } }])

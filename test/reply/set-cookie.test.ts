@@ -18,7 +18,7 @@ function set (url: string, ...cookies: string[]) {
 
 async function forwarded (app: ReturnType<typeof build>, ...items: ReturnType<typeof set>[]) {
   const { headers, batch } = await injectBatch(app, items)
-  for (const answer of batch) t.notHas(answer.headers, 'set-cookie')
+  for (const answer of batch) t.notOk('set-cookie' in answer.headers)
   return headers['set-cookie'] === undefined ? [] : [headers['set-cookie']].flat()
 }
 
@@ -84,13 +84,13 @@ testEach('an item that did not complete sets none', async (t, dispatch) => {
 testEach('expose leaves them in the answers of the items', async (t, dispatch) => {
   const app = buildCookies(t, dispatch, { setCookie: 'expose' })
   const { headers, batch } = await injectBatch(app, [set('/', 'a=1', 'b=2'), set('/', 'c=3')])
-  t.notHas(headers, 'set-cookie')
+  t.notOk('set-cookie' in headers)
   t.strictSame(batch.map(answer => answer.headers['set-cookie']), [['a=1', 'b=2'], 'c=3'])
 })
 
 testEach('drop removes them', async (t, dispatch) => {
   const app = buildCookies(t, dispatch, { setCookie: 'drop' })
   const { headers, batch } = await injectBatch(app, [set('/', 'a=1')])
-  t.notHas(headers, 'set-cookie')
-  t.notHas(batch[0]!.headers, 'set-cookie')
+  t.notOk('set-cookie' in headers)
+  t.notOk('set-cookie' in batch[0]!.headers)
 })

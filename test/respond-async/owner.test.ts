@@ -68,6 +68,8 @@ if (connection !== undefined) {
     const certificate = { key: tls('client-key'), cert: tls('client-cert') }
     const body = JSON.stringify({ batch: [get('/echo')] })
     t.match(await send({ method: 'POST', path: '/batch' }, body), { status: 200 })
+    const untrusted = { key: tls('key'), cert: tls('cert') }
+    t.match(await send({ method: 'POST', path: '/batch', ...untrusted }, body), { status: 200 })
     const { status, location: path } = await send({ method: 'POST', path: '/batch', ...certificate }, body)
     t.equal(status, 202)
     t.match((await send({ path: path!, ...certificate })).status, /20[02]/)

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import Fastify from 'fastify'
 import t from 'tap'
 import batch, { concurrent, sequential, type Executor } from '../../lib/index.ts'
-import { build, latch, listen, sendBatch, testEach } from '../helper.ts'
+import { build, injectBatch, latch, listen, sendBatch, testEach } from '../helper.ts'
 
 const get = (url: string) => ({ method: 'get', url })
 
@@ -82,6 +82,14 @@ testEach('while the app closes, inject refuses what our own hook has not heard o
   t.strictSame(answers.map(answer => [answer.status_code, answer.outcome]), [[200, undefined], [503, 'not_started']])
   slow.open()
   await closed
+})
+
+testEach('an app may answer in the words of a server that closes', async (t, dispatch) => {
+  const app = build(t, { executor: sequential({ dispatch }) })
+  app.get('/', async (_request, reply) => reply.code(503).header('connection', 'close').send('busy'))
+  const { batch: [answer] } = await injectBatch(app, [get('/')])
+  t.match(answer, { status_code: 503, body: 'busy' })
+  t.notOk('outcome' in answer!)
 })
 
 testEach('over HTTP/2 there is no connection header to send', async (t, dispatch) => {
@@ -162,4 +170,36 @@ t.test('nothing further is handed to an executor that knows nothing of the close
   await app.close()
   t.strictSame((await answered).batch.map(answer => answer.status_code), [200, 503, 503])
   t.equal(count, 1)
+})
+
+t.test('nor is a batch that arrives when the app is closing', async t => {
+  const arrived = latch()
+  const closing = latch()
+  let count = 0
+  const executor: Executor = {
+    name: 'elsewhere',
+    perBatch: 1,
+    total: Infinity,
+    async execute () {
+      count++
+      return { status: 200, reason: 'OK', headers: {}, body: Buffer.from('finished') }
+    }
+  }
+  const app = build(t, {
+    executor,
+    route: {
+      preHandler: async () => {
+        arrived.open()
+        await closing.promise
+      }
+    }
+  })
+  // In a plugin that comes after ours, so that ours has heard of it before.
+  app.register(async plugin => { plugin.addHook('preClose', async () => { closing.open() }) })
+  await listen(app)
+  const answered = sendBatch(app, [get('/'), get('/')])
+  await arrived.promise
+  await app.close()
+  t.strictSame((await answered).batch.map(answer => [answer.status_code, answer.outcome]), Array(2).fill([503, 'not_started']))
+  t.equal(count, 0)
 })

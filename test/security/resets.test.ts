@@ -86,7 +86,7 @@ testEach('an error before the first byte is the answer of the app', async (t, di
   const { batch } = await sendBatch(app, ['/stream', '/null', '/string', '/header', '/twice', '/after'].map(get))
   t.strictSame(batch.map(answer => answer.status_code), [500, 500, 500, 500, 200, 200])
   t.strictSame(batch.slice(4).map(answer => answer.body), ['first', 'sent'])
-  for (const answer of batch) t.notHas(answer, 'outcome')
+  for (const answer of batch) t.notOk('outcome' in answer)
 })
 
 testEach('early hints and the like are passed over', async (t, dispatch) => {

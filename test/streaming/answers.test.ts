@@ -34,7 +34,7 @@ testEach('exposed cookies are in their lines, dropped ones nowhere', async (t, d
   for (const setCookie of ['expose', 'drop'] as const) {
     const app = await buildCookies(t, dispatch, { setCookie })
     const { headers, rest } = await streamBatch(t, app, { batch: [get('/set/a'), get('/set/b')] })
-    t.notHas(headers, 'set-cookie')
+    t.notOk('set-cookie' in headers)
     const lines = await rest()
     t.strictSame(lines.slice(0, 2).map(line => [line.headers['set-cookie'], line.set_cookie]), setCookie === 'expose'
       ? [['a=secret; HttpOnly', undefined], ['b=secret; HttpOnly', undefined]]
@@ -61,11 +61,11 @@ testEach('the lines of an atomic batch come after the commit, with all cookies i
   const lines = await rest()
   t.strictSame(lines.map(line => line.index), [0, 1, 2, undefined])
   t.match(lines[3], { summary: { total: 3, ok: 3 } })
-  for (const line of lines) t.notHas(line, 'set_cookie')
+  for (const line of lines) t.notOk('set_cookie' in line)
 
   const undone = await streamBatch(t, app, { atomic: true, batch: [get('/set/a'), get('/set/bad'), get('/none')] })
   t.strictSame(events.slice(3), ['begin', 'rollback', 'send'])
-  t.notHas(undone.headers, 'set-cookie')
+  t.notOk('set-cookie' in undone.headers)
   t.strictSame((await undone.rest()).map(line => [line.status_code, line.outcome]), [
     [424, 'rolled_back'], [409, 'rolled_back'], [424, 'not_started'], [undefined, undefined]
   ])

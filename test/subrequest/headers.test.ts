@@ -61,7 +61,7 @@ testEach('an item sets what it inherits, but for cookies', async (t, dispatch) =
 
 testEach('an item may not set what trust is based on, in any letter case', async (t, dispatch) => {
   const app = buildHeaders(t, dispatch)
-  const names = ['host', ...defaultProtectedHeaders.map(name => name.replace('*', 'any'))]
+  const names = ['host', 'batch-subrequest', ...defaultProtectedHeaders.map(name => name.replace('*', 'any'))]
   for (const name of names) {
     for (const spelling of [name, name.toUpperCase(), name[0]!.toUpperCase() + name.slice(1)]) {
       t.match(await headersOf(app, { [spelling]: 'evil' }), {
@@ -88,7 +88,7 @@ testEach('hop-by-hop headers, framing and encodings are dropped', async (t, disp
   }, {}, { body: { a: 1 } })
   t.match(headers, { 'x-keep': 'kept', 'content-length': '7' })
   for (const name of ['connection', 'keep-alive', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'expect', 'accept-encoding']) {
-    t.notHas(headers, name)
+    t.notOk(name in headers)
   }
 })
 
@@ -146,8 +146,8 @@ testEach('framing cannot be inherited', async (t, dispatch) => {
   const app = buildHeaders(t, dispatch, { inheritHeaders: ['content-length', 'content-type', 'transfer-encoding', 'connection'] })
   const headers = await headersOf(app, {}, { connection: 'keep-alive' }, { body: {} })
   t.match(headers, { 'content-type': 'application/json', 'content-length': '2' })
-  t.notHas(headers, 'connection')
-  t.notHas(headers, 'transfer-encoding')
+  t.notOk('connection' in headers)
+  t.notOk('transfer-encoding' in headers)
 })
 
 testEach('the header that gives a request its id names batch and index', async (t, dispatch) => {

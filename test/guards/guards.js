@@ -1,0 +1,9 @@
+import { answers } from './answers.js'
+import { identity } from './identity.js'
+import { items } from './items.js'
+import { processes } from './processes.js'
+import { queues } from './queues.js'
+import { runs } from './runs.js'
+import { upstreams } from './upstreams.js'
+
+export const guards = [...identity, ...items, ...runs, ...answers, ...processes, ...upstreams, ...queues]
