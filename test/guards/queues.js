@@ -14,6 +14,13 @@ export const queues = [
     test: 'test/executors/bullmq/life.test.ts',
     only: 'a claim that is sent twice'
   }, {
+    name: 'what was given up is not claimed any more',
+    file: 'lib/executors/bullmq/task-scripts.ts',
+    text: 'if left <= 0 or not task[1] then',
+    instead: 'if not task[1] then',
+    test: 'test/executors/bullmq/life.test.ts',
+    only: 'what was given up'
+  }, {
     name: 'of two answers of workers the first one counts',
     file: 'lib/executors/bullmq/task-scripts.ts',
     text: "if redis.call('HDEL', KEYS[1], 'message') == 0 then return end",

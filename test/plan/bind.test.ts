@@ -207,12 +207,14 @@ const wrong: ReadonlyArray<[what: string, item: Partial<BatchItem>, message: str
   ['a source without a pointer', { bind: { '/body/x': 'a' } }, 'batch/0/bind "/body/x": "a" is not an id and a JSON Pointer to body, headers or status_code'],
   ['a source of another kind', { bind: { '/body/x': 'a/url' } }, 'batch/0/bind "/body/x": "a/url" is not'],
   ['a source below the status', { bind: { '/body/x': 'a/status_code/0' } }, 'batch/0/bind "/body/x": "a/status_code/0" is not'],
+  ['a source that is more than an id', { bind: { '/body/x': '!a/body' } }, 'batch/0/bind "/body/x": "!a/body" is not'],
   ['all headers', { bind: { '/body/x': 'a/bodyx' } }, 'batch/0/bind "/body/x": "a/bodyx" is not'],
   ['a broken escape', { bind: { '/body/x': 'a/body/~2' } }, 'batch/0/bind "/body/x": "a/body/~2" is not'],
   ['a broken escape in a target', { bind: { '/body/~': 'a/body' } }, 'batch/0/bind "/body/~": is not a JSON Pointer'],
   ['no pointer', { bind: { body: 'a/body' } }, 'batch/0/bind "body": is not a JSON Pointer'],
   ['another target', { bind: { '/method': 'a/body' } }, 'batch/0/bind "/method": is none of /url/NAME, /headers/NAME and /body…'],
   ['the whole url', { bind: { '/url': 'a/body' } }, 'batch/0/bind "/url": is none of'],
+  ['a part of a header', { bind: { '/headers/x/0': 'a/body' } }, 'batch/0/bind "/headers/x/0": is none of'],
   ['the empty pointer', { bind: { '': 'a/body' } }, 'batch/0/bind "": is none of'],
   ['a url variable that is not there', { bind: { '/url/x': 'a/body' } }, 'batch/0/bind "/url/x": the url has no {x}'],
   ['a url variable with another name', { bind: { '/url/x-y': 'a/body' } }, 'batch/0/bind "/url/x-y": a variable is 1 to 64 letters, digits and underscores'],
@@ -223,6 +225,8 @@ const wrong: ReadonlyArray<[what: string, item: Partial<BatchItem>, message: str
   ['no body', { body: undefined, bind: { '/body/x': 'a/body' } }, 'batch/0/bind "/body/x": the body has no such place'],
   ['a place that is not there', { bind: { '/body/y/z': 'a/body' } }, 'batch/0/bind "/body/y/z": the body has no such place'],
   ['a place in a string', { body: { x: 'y' }, bind: { '/body/x/0': 'a/body' } }, 'batch/0/bind "/body/x/0": the body has no such place'],
+  ['a place in null', { body: null, bind: { '/body/x': 'a/body' } }, 'batch/0/bind "/body/x": the body has no such place'],
+  ['an element by another number', { body: [1, 2], bind: { '/body/01': 'a/body' } }, 'batch/0/bind "/body/01": the body has no such place'],
   ['an element that is not there', { body: [1], bind: { '/body/1': 'a/body' } }, 'batch/0/bind "/body/1": the body has no such place'],
   ['an element by a name', { body: [1], bind: { '/body/length': 'a/body' } }, 'batch/0/bind "/body/length": the body has no such place'],
   ['a prototype', { bind: { '/body/__proto__': 'a/body' } }, 'batch/0/bind "/body/__proto__": the body has no such place'],
@@ -242,6 +246,13 @@ t.test('a binding without a source or a place is refused, before anything runs',
     t.ok(json.message.startsWith(message), `${what}: ${json.message}`)
   }
   t.strictSame(seen, [])
+})
+
+t.test('64 bindings are not too many', async t => {
+  const { app } = buildEcho(t)
+  const places = Array.from({ length: 64 }, (_, i) => [`/body/${i}`, 'a/body'])
+  const { batch } = await injectBatch(app, [source(1), post({}, { bind: Object.fromEntries(places) })])
+  t.equal(Object.keys(JSON.parse(batch[1]!.body).body).length, 64)
 })
 
 t.test('the rules for items hold for what is bound', async t => {

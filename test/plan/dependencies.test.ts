@@ -93,6 +93,9 @@ const wrong: ReadonlyArray<[what: string, items: BatchItem[], message: string]> 
   ['a circle', [
     get('/', { depends_on: ['a'] }), get('/', { id: 'a', depends_on: ['b'] }), get('/', { id: 'b', depends_on: ['a'] })
   ], 'batch/1: waits for itself: a → b → a'],
+  ['a circle with a way into it', [
+    get('/', { id: 'a' }), get('/', { id: 'b', depends_on: ['a', 'c'] }), get('/', { id: 'c', depends_on: ['b'] })
+  ], 'batch/1: waits for itself: b → c → b'],
   ['a circle by a binding', [
     get('/{x}', { id: 'a', bind: { '/url/x': 'b/body' } }), get('/', { id: 'b', depends_on: ['a'] })
   ], 'batch/0: waits for itself: a → b → a'],

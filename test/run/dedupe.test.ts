@@ -50,7 +50,7 @@ testEach('what differs is not the same', async (t, dispatch) => {
       get('/a'), get('/a?'), get('/a/'), get('/a', { headers: { accept: 'text/plain' } }),
       get('/a', { headers: { authorization: 'Bearer other' } }), get('/a', { body: '' }), get('/a', { body: '' }),
       get('/a', { method: 'options' }), get('/a', { method: 'options' }), get('/a', { id: 'a', headers: { b: '1', c: '2' } }),
-      get('/a', { depends_on: ['a'] })
+      get('/a', { depends_on: ['a'] }), get('/b', { id: 'b' }), get('/a', { depends_on: ['b'] })
     ]
     const same = [
       get('/a', { headers: { Authorization: 'Bearer ada' } }), get('/a', { headers: { C: '2', B: '1' } }),

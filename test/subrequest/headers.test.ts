@@ -110,8 +110,8 @@ testEach('a header that HTTP does not allow is refused', async (t, dispatch) => 
 
 testEach('names of JavaScript objects are names like others', async (t, dispatch) => {
   const app = buildHeaders(t, dispatch)
-  const item = { constructor: '1', toString: '2', hasOwnProperty: '3', valueOf: '4' }
-  t.match(await headersOf(app, item), { constructor: '1', tostring: '2', hasownproperty: '3', valueof: '4' })
+  const item = { constructor: '1', toString: '2', hasOwnProperty: '3', valueOf: '4', __proto__x: '5' }
+  t.match(await headersOf(app, item), { constructor: '1', tostring: '2', hasownproperty: '3', valueof: '4', __proto__x: '5' })
   t.equal(Object.getPrototypeOf({}), Object.prototype)
 })
 

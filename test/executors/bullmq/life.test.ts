@@ -158,6 +158,14 @@ if (connection !== undefined) {
     t.equal(await claimTask(redis, 'claimed', 'worker', 'three'), 'gone')
   })
 
+  t.test('what was given up is not claimed, while Redis still has it', async t => {
+    const redis = lookInto(t, connection)
+    const { claimTask } = await import('../../../lib/executors/bullmq/task-scripts.ts')
+    await storeTask(redis, 'given-up', { message: Buffer.from('task'), left: 0, starts: 1 })
+    t.equal(await claimTask(redis, 'given-up', 'worker', 'one'), 'gone')
+    t.equal(await redis.hget('given-up', 'starts'), '1')
+  })
+
   t.test('an app that may not hear of its answers does not start', async t => {
     const redis = lookInto(t, connection)
     await redis.call('ACL', 'SETUSER', 'deaf', 'on', 'nopass', '~*', '+@all', 'resetchannels')
