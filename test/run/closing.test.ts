@@ -1,10 +1,10 @@
 import { Agent } from 'node:http'
 import http2 from 'node:http2'
 import type { AddressInfo } from 'node:net'
-import Fastify from 'fastify'
+import Fastify, { type FastifyInstance } from 'fastify'
 import t from 'tap'
-import batch, { concurrent, sequential, type Executor } from '../../lib/index.ts'
-import { build, injectBatch, latch, listen, sendBatch, testEach } from '../helper.ts'
+import batch, { concurrent, sequential, type BatchOptions, type Executor } from '../../lib/index.ts'
+import { build, injectBatch, latch, listen, sendBatch, testEach, type Teardown } from '../helper.ts'
 
 const get = (url: string) => ({ method: 'get', url })
 
@@ -122,25 +122,47 @@ testEach('over HTTP/2 there is no connection header to send', async (t, dispatch
   t.notOk(warnings.has('UnsupportedWarning'))
 })
 
-testEach('a batch that arrives when the app is closing starts nothing', async (t, dispatch) => {
+/** Calls back when an app closes, and its batch routes have heard of it before. */
+function onClosing (app: FastifyInstance, listener: () => void): void {
+  app.register(async plugin => { plugin.addHook('preClose', async () => { listener() }) })
+}
+
+/** An app whose batches wait, before they run, until it closes. */
+function buildHeld (t: Teardown, options: BatchOptions) {
   const arrived = latch()
   const closing = latch()
-  let runs = 0
-  const app = build(t, {
-    executor: sequential({ dispatch }),
-    route: {
-      preHandler: async () => {
-        arrived.open()
-        await closing.promise
-      }
+  const preHandler = async () => {
+    arrived.open()
+    await closing.promise
+  }
+  const app = build(t, { ...options, route: { preHandler } })
+  onClosing(app, closing.open)
+  return { app, arrived: arrived.promise }
+}
+
+/** An executor that knows nothing of the close of an app, and says what it was handed. */
+function elsewhere (answer: () => Promise<void> = async () => {}) {
+  const handed: number[] = []
+  const executor: Executor = {
+    name: 'elsewhere',
+    perBatch: 1,
+    total: Infinity,
+    async execute ({ batch: { index } }) {
+      handed.push(index)
+      await answer()
+      return { status: 200, reason: 'OK', headers: {}, body: Buffer.from('finished') }
     }
-  })
-  // In a plugin that comes after ours, so that ours has heard of it before.
-  app.register(async plugin => { plugin.addHook('preClose', async () => { closing.open() }) })
+  }
+  return { executor, handed }
+}
+
+testEach('a batch that arrives when the app is closing starts nothing', async (t, dispatch) => {
+  let runs = 0
+  const { app, arrived } = buildHeld(t, { executor: sequential({ dispatch }) })
   app.get('/', async () => { runs++ })
   await listen(app)
   const answered = sendBatch(app, [get('/'), get('/')])
-  await arrived.promise
+  await arrived
   await app.close()
   t.strictSame((await answered).batch.map(answer => answer.status_code), [503, 503])
   t.equal(runs, 0)
@@ -149,57 +171,27 @@ testEach('a batch that arrives when the app is closing starts nothing', async (t
 t.test('nothing further is handed to an executor that knows nothing of the close', async t => {
   const started = latch()
   const closing = latch()
-  let count = 0
-  const executor: Executor = {
-    name: 'elsewhere',
-    perBatch: 1,
-    total: Infinity,
-    async execute () {
-      count++
-      started.open()
-      await closing.promise
-      return { status: 200, reason: 'OK', headers: {}, body: Buffer.from('finished') }
-    }
-  }
+  const { executor, handed } = elsewhere(() => {
+    started.open()
+    return closing.promise
+  })
   const app = build(t, { executor })
-  // In a plugin that comes after ours, so that ours has heard of it before.
-  app.register(async plugin => { plugin.addHook('preClose', async () => { closing.open() }) })
+  onClosing(app, closing.open)
   await listen(app)
   const answered = sendBatch(app, [get('/'), get('/'), get('/')])
   await started.promise
   await app.close()
   t.strictSame((await answered).batch.map(answer => answer.status_code), [200, 503, 503])
-  t.equal(count, 1)
+  t.strictSame(handed, [0])
 })
 
 t.test('nor is a batch that arrives when the app is closing', async t => {
-  const arrived = latch()
-  const closing = latch()
-  let count = 0
-  const executor: Executor = {
-    name: 'elsewhere',
-    perBatch: 1,
-    total: Infinity,
-    async execute () {
-      count++
-      return { status: 200, reason: 'OK', headers: {}, body: Buffer.from('finished') }
-    }
-  }
-  const app = build(t, {
-    executor,
-    route: {
-      preHandler: async () => {
-        arrived.open()
-        await closing.promise
-      }
-    }
-  })
-  // In a plugin that comes after ours, so that ours has heard of it before.
-  app.register(async plugin => { plugin.addHook('preClose', async () => { closing.open() }) })
+  const { executor, handed } = elsewhere()
+  const { app, arrived } = buildHeld(t, { executor })
   await listen(app)
   const answered = sendBatch(app, [get('/'), get('/')])
-  await arrived.promise
+  await arrived
   await app.close()
   t.strictSame((await answered).batch.map(answer => [answer.status_code, answer.outcome]), Array(2).fill([503, 'not_started']))
-  t.equal(count, 0)
+  t.strictSame(handed, [])
 })
