@@ -13,12 +13,12 @@ testEach('timeout_ms shortens the time of a batch: what finished is answered, an
   app.get('/fast', async () => 'fast')
   app.get('/never', () => {})
   const batch = ['/fast', '/never', '/never', '/fast'].map(get)
-  const { status, json } = await inject(app, { timeout_ms: 60, batch })
+  const { status, json } = await inject(app, { timeout_ms: 250, batch })
   t.equal(status, 200)
   t.strictSame(json.batch.map((answer: any) => [answer.status_code, answer.outcome]), [
     [200, undefined], [504, 'unknown'], [504, 'unknown'], [504, 'not_started']
   ])
-  t.match(JSON.parse(json.batch[3].body), { code: 'FST_BATCH_TIMEOUT', message: 'the batch was not finished within 60 ms' })
+  t.match(JSON.parse(json.batch[3].body), { code: 'FST_BATCH_TIMEOUT', message: 'the batch was not finished within 250 ms' })
   t.strictSame(json.summary, { total: 4, ok: 1, failed: 2, not_started: 1, retry: [1, 2, 3] })
 })
 
@@ -30,9 +30,9 @@ testEach('it cannot lengthen it', async (t, dispatch) => {
 })
 
 testEach('a subrequest has the smaller of its own time and what is left of the batch', async (t, dispatch) => {
-  const app = build(t, { executor: sequential({ dispatch }), subrequestTimeout: 200 })
+  const app = build(t, { executor: sequential({ dispatch }), subrequestTimeout: 500 })
   app.get('/never', () => {})
-  const { json } = await inject(app, { timeout_ms: 300, batch: [get('/never'), get('/never'), get('/never')] })
+  const { json } = await inject(app, { timeout_ms: 800, batch: [get('/never'), get('/never'), get('/never')] })
   t.strictSame(json.batch.map((answer: any) => [JSON.parse(answer.body).code, answer.outcome]), [
     ['FST_BATCH_SUBREQUEST_TIMEOUT', 'unknown'], ['FST_BATCH_TIMEOUT', 'unknown'], ['FST_BATCH_TIMEOUT', 'not_started']
   ])

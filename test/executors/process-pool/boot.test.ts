@@ -85,7 +85,8 @@ t.test('without a worker that boots, items are answered 503, and there are no en
   const ledger = makeLedger(t)
   const lines: string[] = []
   const parent = Fastify({ logger: { stream: { write: (line: string) => { lines.push(line) } } } })
-  parent.register(batch, { executor: processPool({ app, workers: 1, lazy: true, arguments: [{ boot: 'throw', ledger: ledger.file }] }) })
+  const executor = processPool({ app, workers: 1, lazy: true, arguments: [{ boot: 'throw', ledger: ledger.file }] })
+  parent.register(batch, { executor, subrequestTimeout: 100_000, batchTimeout: 100_000 })
   t.teardown(() => parent.close())
   const { batch: [first] } = await injectBatch(parent, [get('/pid')])
   t.match(first, { status_code: 503, outcome: 'not_started', body: /FST_BATCH_NO_WORKERS/ })

@@ -24,7 +24,6 @@ async function answersOf (t: Teardown, onRequest: (socket: Socket) => void, opti
 
 const head = 'HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n'
 
-const announcing: Socket[] = []
 
 const cases: Record<string, [onRequest: (socket: Socket) => void, status: number, code: string]> = {
   'closes before the answer': [socket => socket.end(), 502, 'CONNECTION_RESET'],
@@ -35,18 +34,15 @@ const cases: Record<string, [onRequest: (socket: Socket) => void, status: number
   'closes in the middle of a chunk': [socket => socket.end('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nha'), 502, 'CONNECTION_RESET'],
   'answers garbage': [socket => socket.write('SSH-2.0-OpenSSH_9.2\r\n'), 502, 'INVALID_RESPONSE'],
   'answers zeros': [socket => socket.write(Buffer.alloc(100)), 502, 'INVALID_RESPONSE'],
-  'answers a head without end': [socket => flood(socket, 'HTTP/1.1 200 OK\r\n', `x-more: ${'x'.repeat(1000)}\r\n`), 502, 'INVALID_RESPONSE'],
+  'answers a head without end': [flooding('HTTP/1.1 200 OK\r\n', `x-more: ${'x'.repeat(1000)}\r\n`), 502, 'INVALID_RESPONSE'],
   'answers garbage for a chunk': [socket => socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n'), 502, 'INVALID_RESPONSE'],
   'answers two lengths': [socket => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nxx'), 502, 'INVALID_RESPONSE'],
-  'answers a body without end': [socket => flood(socket, 'HTTP/1.1 200 OK\r\n\r\n', 'x'.repeat(1000)), 502, 'RESPONSE_TOO_LARGE'],
-  'says that the body is too large, and sends it': [socket => flood(socket, 'HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n', 'x'.repeat(1000)), 502, 'RESPONSE_TOO_LARGE'],
+  'answers a body without end': [flooding('HTTP/1.1 200 OK\r\n\r\n', 'x'.repeat(1000)), 502, 'RESPONSE_TOO_LARGE'],
+  'says that the body is too large, and sends it': [flooding('HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n', 'x'.repeat(1000)), 502, 'RESPONSE_TOO_LARGE'],
   'upgrades a connection that nobody wanted to': [socket => socket.write('HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n'), 502, 'CONNECTION_RESET'],
   'does not answer': [() => {}, 504, 'SUBREQUEST_TIMEOUT'],
   'stops in the middle of the body': [socket => socket.write(`${head}half`), 504, 'SUBREQUEST_TIMEOUT'],
-  'announces without end': [socket => {
-    // Not before both came: the second could find no turn beside what the first is sent.
-    if (announcing.push(socket) === 2) for (const each of announcing) flood(each, '', 'HTTP/1.1 103 Early Hints\r\n\r\n')
-  }, 504, 'SUBREQUEST_TIMEOUT']
+  'announces without end': [flooding('', 'HTTP/1.1 103 Early Hints\r\n\r\n'), 504, 'SUBREQUEST_TIMEOUT']
 }
 
 for (const [name, [onRequest, status, code]] of Object.entries(cases)) {
@@ -195,6 +191,15 @@ t.test('the front closes: so do its connections, with what nobody waits for', as
   await closed
   t.equal(sockets.length, 2)
 })
+
+/** Answers two requests without end. */
+function flooding (head: string, part: string): (socket: Socket) => void {
+  const sockets: Socket[] = []
+  return socket => {
+    // Not before both came: the second could find no turn beside what the first is sent.
+    if (sockets.push(socket) === 2) for (const each of sockets) flood(each, head, part)
+  }
+}
 
 /** Writes for as long as the other side reads. */
 function flood (socket: Socket, head: string, part: string): void {
