@@ -24,7 +24,6 @@ async function answersOf (t: Teardown, onRequest: (socket: Socket) => void, opti
 
 const head = 'HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n'
 
-
 const cases: Record<string, [onRequest: (socket: Socket) => void, status: number, code: string]> = {
   'closes before the answer': [socket => socket.end(), 502, 'CONNECTION_RESET'],
   'resets before the answer': [socket => socket.resetAndDestroy(), 502, 'CONNECTION_RESET'],
