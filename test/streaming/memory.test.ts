@@ -1,18 +1,24 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import t from 'tap'
-import { dispatches } from '../helper.ts'
+import { dispatches, type Dispatch } from '../helper.ts'
 import { streamBatch } from '../fixtures/lines.ts'
 
 const size = 100_000
-const limit = 64 * 2 ** 20
+const count = 3000
+
+/** How many MiB 300 MB of answers may take: a pool reads them all, and Node 24 is late in collecting what inject leaves. */
+function limitOf (executor: string, dispatch: Dispatch): number {
+  if (executor === 'processPool') return 128
+  return dispatch === 'inject' && Number(process.versions.node.split('.', 1)) >= 24 ? 192 : 64
+}
 
 // What is held is to be measured, not what Node 24 leaves lying about: there, new objects may fill more memory.
 const execArgv = [...process.execArgv, '--max-semi-space-size=16']
 
 for (const executor of ['sequential', 'concurrent', 'processPool']) {
   for (const dispatch of dispatches) {
-    t.test(`1000 answers of 100 KB take at most 64 MiB: ${executor}, ${dispatch}`, async t => {
+    t.test(`3000 answers of 100 KB take little memory: ${executor}, ${dispatch}`, async t => {
       const server = fork(new URL('../fixtures/streaming-server.ts', import.meta.url), [executor, dispatch], { execArgv })
       const ended = once(server, 'exit')
       t.teardown(async () => {
@@ -34,9 +40,10 @@ for (const executor of ['sequential', 'concurrent', 'processPool']) {
       }
       await stream(2)
       const idle = await memory()
-      t.ok(await stream(1000) > 1000 * size)
+      t.ok(await stream(count) > count * size)
       const { most } = await memory()
-      t.ok(most - idle.now < limit, `${Math.ceil((most - idle.now) / 2 ** 20)} MiB over idle`)
+      const grown = Math.ceil((most - idle.now) / 2 ** 20)
+      t.ok(grown < limitOf(executor, dispatch), `${grown} MiB over idle`)
     })
   }
 }
