@@ -7,7 +7,7 @@ import { streamBatch } from '../fixtures/lines.ts'
 const size = 100_000
 const count = 3000
 
-/** How many MiB 300 MB of answers may take: a pool reads them all, and Node 24 is late in collecting what inject leaves. */
+/** How many MiB 300 MB of answers may take. A pool reads them all, and Node 24 is late to collect after inject. */
 function limitOf (executor: string, dispatch: Dispatch): number {
   if (executor === 'processPool') return 128
   return dispatch === 'inject' && Number(process.versions.node.split('.', 1)) >= 24 ? 192 : 64
