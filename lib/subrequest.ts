@@ -69,7 +69,7 @@ export function buildSubrequest (
   item: BatchItem, index: number, parent: Parent, rules: SubrequestRules
 ): UnstartedSubrequest {
   const { requestId, size, route, connection, origin } = parent
-  const method = item.method.toUpperCase()
+  const method = rules.methods.has(item.method) ? item.method : item.method.toUpperCase()
   if (!rules.methods.has(method)) {
     throw new InvalidMethodError(`batch/${index}/method`, `"${excerpt(item.method)}" is not supported`)
   }

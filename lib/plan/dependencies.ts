@@ -1,8 +1,6 @@
 import { InvalidDependencyError } from '../errors.ts'
 import { nameOf, type PlannedItem } from './item.ts'
 
-const none: readonly never[] = []
-
 /** A planned item while what it depends on is being written. */
 interface Linked extends PlannedItem {
   dependencies: PlannedItem[]
@@ -25,24 +23,32 @@ export function linkItems (items: readonly PlannedItem[]): void {
   }
   let areForward = true
   for (const planned of linked) {
-    const { item: { depends_on: dependsOn = none }, bindings, index, dependencies } = planned
+    const { item: { depends_on: dependsOn = [] }, bindings, index } = planned
     for (let n = 0; n < dependsOn.length; n++) {
-      link(planned, byId.get(dependsOn[n]!) ?? refuse(`batch/${index}/depends_on/${n}`, dependsOn[n]!))
+      const dependency = byId.get(dependsOn[n]!) ?? refuse(`batch/${index}/depends_on/${n}`, dependsOn[n]!)
+      link(planned, dependency)
+      areForward &&= dependency.index < index
     }
     for (const { from, place } of bindings) {
-      link(planned, typeof from === 'number' ? linked[from]! : byId.get(from) ?? refuse(place, from))
+      const dependency = typeof from === 'number' ? linked[from]! : byId.get(from) ?? refuse(place, from)
+      link(planned, dependency)
+      areForward &&= dependency.index < index
     }
-    for (let n = 0; n < dependencies.length && areForward; n++) areForward = dependencies[n]!.index < index
   }
   // Where all wait for what stands before them, there is no circle.
   if (!areForward) refuseCircles(items)
 }
 
 function link (planned: Linked, dependency: Linked): void {
+  const { dependents } = dependency
+  const { length } = dependents
+  // The list of all that have none is shared.
+  if (length === 0) dependency.dependents = [planned]
   // All that one item names is linked in a row: what it names twice has it as its last dependent.
-  if (dependency.dependents.at(-1) === planned) return
-  planned.dependencies.push(dependency)
-  dependency.dependents.push(planned)
+  else if (dependents[length - 1] === planned) return
+  else dependents.push(planned)
+  if (planned.dependencies.length === 0) planned.dependencies = [dependency]
+  else planned.dependencies.push(dependency)
 }
 
 function refuse (place: string, id: string): never {

@@ -44,7 +44,9 @@ export function planItem (item: BatchItem, index: number, parent: Parent, rules:
 function plannedItem (
   item: BatchItem, index: number, bindings: readonly Binding[], subrequest: UnstartedSubrequest | undefined
 ): PlannedItem {
-  return { item, index, bindings, subrequest, dependencies: [], dependents: [], original: undefined, duplicates: none }
+  return {
+    item, index, bindings, subrequest, dependencies: none, dependents: none, original: undefined, duplicates: none
+  }
 }
 
 function withStandIns (item: BatchItem, bindings: readonly Binding[]): BatchItem {

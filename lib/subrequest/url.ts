@@ -3,8 +3,8 @@ const maxBytes = 8192
 // Printable ASCII without # \ " < > ` { }: what is left passes both dispatchers and every proxy as it is.
 const path = /^\/(?!\/)[!$-;=?-[\]-_a-z|~]*$/
 
-// A dot segment, plain or percent-encoded (RFC 3986 section 5.2.4), in the path: `?` ends it.
-const dotSegment = /^[^?]*\/(?:\.|%2e){1,2}(?:[/?]|$)/i
+// A dot segment, plain or percent-encoded (RFC 3986 section 5.2.4).
+const dotSegment = /\/(?:\.|%2e){1,2}(?:[/?]|$)/i
 
 /**
  * Gives the reason to refuse a url, or `undefined`: it must be a plain absolute path with an optional query, of at most
@@ -16,7 +16,9 @@ const dotSegment = /^[^?]*\/(?:\.|%2e){1,2}(?:[/?]|$)/i
 export function refuseUrl (url: string): string | undefined {
   if (url.length > maxBytes) return `longer than ${maxBytes} bytes`
   if (!path.test(url)) return reason(url)
-  return dotSegment.test(url) ? 'has a dot segment' : undefined
+  const at = url.search(dotSegment)
+  // In the query it is none: `?` ends the path.
+  return at === -1 || url.slice(0, at).includes('?') ? undefined : 'has a dot segment'
 }
 
 function reason (url: string): string {

@@ -2,7 +2,7 @@ export const items = [
   {
     name: 'a url has no dot segments',
     file: 'lib/subrequest/url.ts',
-    text: "return dotSegment.test(url) ? 'has a dot segment' : undefined",
+    text: "return at === -1 || url.slice(0, at).includes('?') ? undefined : 'has a dot segment'",
     instead: 'return undefined',
     test: 'test/subrequest/url.test.ts'
   }, {

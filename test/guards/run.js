@@ -2,25 +2,21 @@
 //
 //   npm run test:guards                     all of them
 //   npm run test:guards -- bullmq nested    those with one of these words in their name or file
-import { execFileSync, spawn } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { spawn } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { transformSync } from 'amaro'
+import { copyCheckout, root } from '../copy-checkout.js'
 import { guards } from './guards.js'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 const longest = 120_000
 const words = process.argv.slice(2)
 const chosen = guards.filter(({ name, file }) => words.length === 0 || words.some(word => `${name} ${file}`.includes(word)))
 
 const running = new Set()
+// First, so that nothing runs in the copies any more when they are removed.
+process.once('exit', () => { running.forEach(killGroup) })
 const copies = [makeCopy(), makeCopy()]
-process.once('exit', () => {
-  running.forEach(killGroup)
-  for (const copy of copies) rmSync(copy, { recursive: true, force: true })
-})
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => { process.exit(1) })
 
 const removable = chosen.filter(guard => {
@@ -70,11 +66,7 @@ function whyNot ({ file, text, instead, test }) {
 }
 
 function makeCopy () {
-  const copy = mkdtempSync(join(tmpdir(), 'guards-'))
-  const list = ['ls-files', '--cached', '--others', '--exclude-standard']
-  for (const name of execFileSync('git', list, { cwd: root, encoding: 'utf8' }).trim().split('\n')) {
-    if (existsSync(join(root, name))) cpSync(join(root, name), join(copy, name))
-  }
+  const copy = copyCheckout('guards-')
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
   mkdirSync(join(copy, 'tmp'))
   return copy

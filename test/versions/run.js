@@ -3,14 +3,12 @@
 //   npm run test:versions                                     all versions
 //   npm run test:versions -- --node 24 --fastify latest       one of each
 //   npm run test:versions -- --node 24 test/dispatch/*.ts     some tests
-import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { spawnSync } from 'node:child_process'
+import { cpSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { copyCheckout, root } from '../copy-checkout.js'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 const { peerDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const ranges = { lowest: peerDependencies.fastify.replace('^', ''), latest: peerDependencies.fastify }
 
@@ -25,9 +23,8 @@ const { values, positionals: files } = parseArgs({
 
 let failed = false
 for (const fastify of values.fastify) {
-  const copy = mkdtempSync(join(tmpdir(), 'versions-'))
-  process.once('exit', () => { rmSync(copy, { recursive: true, force: true }) })
-  copyTo(copy)
+  const copy = copyCheckout('versions-')
+  cpSync(join(root, 'node_modules'), join(copy, 'node_modules'), { recursive: true, verbatimSymlinks: true })
   run(copy, 'npm', ['install', '--no-save', '--no-package-lock', `fastify@${ranges[fastify] ?? fastify}`])
   const { version } = JSON.parse(readFileSync(join(copy, 'node_modules/fastify/package.json'), 'utf8'))
   report(`Fastify ${version}, types`, run(copy, 'npx', ['tsc', '-p', 'tsconfig.build.json', '--noEmit']))
@@ -41,15 +38,6 @@ for (const fastify of values.fastify) {
   rmSync(copy, { recursive: true })
 }
 process.exitCode = failed ? 1 : 0
-
-function copyTo (copy) {
-  const list = ['ls-files', '--cached', '--others', '--exclude-standard']
-  const names = execFileSync('git', list, { cwd: root, encoding: 'utf8' })
-  for (const name of [...names.trim().split('\n'), 'node_modules']) {
-    const from = join(root, name)
-    if (existsSync(from)) cpSync(from, join(copy, name), { recursive: true, verbatimSymlinks: true })
-  }
-}
 
 function run (cwd, command, args) {
   const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8', maxBuffer: 2 ** 28 })
