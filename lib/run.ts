@@ -1,4 +1,5 @@
 import { AsyncResource } from 'node:async_hooks'
+import { performance } from 'node:perf_hooks'
 import type { FastifyError, FastifyInstance } from 'fastify'
 import { channels } from './diagnostics.ts'
 import {
@@ -116,7 +117,7 @@ export function startRun (plan: Plan, settings: RunSettings, { sink, ...given }:
     const settleAgain = (outcome: Outcome) => { settle(plan.items[outcome.index]!, outcome) }
     outcomes.filter(({ subresponse: { status } }) => status < 400).forEach(settleAgain)
     // Before what failed is known: it stops nothing that runs.
-    for (const planned of schedule.takeAll(started)) start(planned, undefined)
+    for (const planned of schedule.takeAll(started)) start(planned, undefined, performance.now())
     outcomes.filter(({ subresponse: { status } }) => status >= 400).forEach(settleAgain)
   }
 
@@ -128,15 +129,14 @@ export function startRun (plan: Plan, settings: RunSettings, { sink, ...given }:
     finish()
   }
 
-  function startNext (release: Release | undefined): void {
+  function startNext (release: Release | undefined, now: number): void {
     // Since the turn was taken, all may have been answered without having been started, or the client have fallen back.
     const planned = sink.full ? undefined : schedule.take()
     if (planned === undefined) release?.()
-    else scope.runInAsyncScope(planned.original === undefined ? start : repeat, undefined, planned, release)
+    else scope.runInAsyncScope(planned.original === undefined ? start : repeat, undefined, planned, release, now)
   }
 
-  function start (planned: PlannedItem, release: Release | undefined): void {
-    const started = performance.now()
+  function start (planned: PlannedItem, release: Release | undefined, started: number): void {
     let subrequest: Subrequest
     try {
       subrequest = prepare(planned, started)

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import { STATUS_CODES } from 'node:http'
 import { safeParse } from 'fast-content-type-parse'
 import type { FastifyError } from 'fastify'

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import { IncomingMessage, type IncomingHttpHeaders } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Subrequest } from '../subrequest.ts'

@@ -1,5 +1,7 @@
+import { Buffer } from 'node:buffer'
 import { ServerResponse, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
 import type { Socket } from 'node:net'
+import process from 'node:process'
 import type { Subresponse } from '../subresponse.ts'
 import type { DirectSocket } from './direct-socket.ts'
 

@@ -1,4 +1,6 @@
+import { Buffer } from 'node:buffer'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import process from 'node:process'
 import { getDefaultHighWaterMark } from 'node:stream'
 import type { Connection } from '../parent.ts'
 import { VirtualSocket } from './virtual-socket.ts'

@@ -1,6 +1,8 @@
+import { Buffer } from 'node:buffer'
 import type { EventEmitter } from 'node:events'
 import { ServerResponse, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
 import type { Socket } from 'node:net'
+import process from 'node:process'
 import type { FastifyError } from 'fastify'
 import { ResponseTooLargeError, UnsupportedInjectError } from '../errors.ts'
 import type { Subrequest } from '../subrequest.ts'

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import { ServerResponse } from 'node:http'
 import type { FastifyError, InjectOptions, LightMyRequestResponse } from 'fastify'
 import { ClosingError, ConnectionResetError, LostAnswerError } from '../errors.ts'

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import process from 'node:process'
 import type { PeerCertificate } from 'node:tls'
 import type { Connection } from '../parent.ts'
 

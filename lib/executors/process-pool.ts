@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import process from 'node:process'
 import type { FastifyInstance } from 'fastify'
 import type { Executor } from '../executor.ts'
 import { isHosted, moduleUrl } from '../hosted-app.ts'

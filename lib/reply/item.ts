@@ -1,4 +1,4 @@
-import { isUtf8 } from 'node:buffer'
+import { Buffer, isUtf8 } from 'node:buffer'
 import type { Outcome } from '../outcome.ts'
 import { isJson, isShownHeader, type Subresponse } from '../subresponse.ts'
 

@@ -1,3 +1,4 @@
+import process from 'node:process'
 import { Readable } from 'node:stream'
 import type { Outcome } from '../outcome.ts'
 import type { BatchSummary } from '../wire/schema.ts'

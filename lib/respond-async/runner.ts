@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { FastifyError } from 'fastify'
 import { channels } from '../diagnostics.ts'
 import { CancelledError, ClosingError, NotResumedError } from '../errors.ts'

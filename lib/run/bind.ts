@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import type { Answers } from './answers.ts'
 import { InvalidBindingError, MissingValueError } from '../errors.ts'
 import { parseBody, valueAt, type Binding } from '../plan/bindings.ts'

@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks'
+
 /** One subrequest on its way, as deadlines see it. */
 export interface Started {
   /** By `performance.now()`, as all times here. */

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { Release, TakeTurn } from '../shared-executor.ts'
 
 // How long one batch may start subrequests before all others get a turn, in milliseconds.
@@ -13,8 +14,8 @@ export interface TurnsSettings {
   ready (): number
   /** How many subrequests run. */
   running (): number
-  /** Starts the next item, if there still is one. */
-  startNext (release: Release | undefined): void
+  /** Starts the next item, if there still is one. `now` is by `performance.now()`. */
+  startNext (release: Release | undefined, now: number): void
 }
 
 /**
@@ -55,20 +56,24 @@ export class Turns {
   }
 
   #startSoon (release?: Release): void {
-    if (this.#settings.running() + this.#due === 0 && performance.now() < this.#end) return this.#start(release)
+    if (this.#settings.running() + this.#due === 0) {
+      const now = performance.now()
+      if (now < this.#end) return this.#start(release, now)
+    }
     this.#due++
     setImmediate(() => {
       this.#due--
-      this.#end = performance.now() + turnLength
-      this.#start(release)
+      const now = performance.now()
+      this.#end = now + turnLength
+      this.#start(release, now)
     })
   }
 
-  #start (release: Release | undefined): void {
+  #start (release: Release | undefined, now: number): void {
     const end = this.#end
     // No subrequest starts from inside the start of another.
     this.#end = 0
-    this.#settings.startNext(release)
+    this.#settings.startNext(release, now)
     this.#end = end
   }
 }

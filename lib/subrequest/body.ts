@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import type { BatchItem } from '../wire/schema.ts'
 import { InvalidBodyError } from '../errors.ts'
 

@@ -86,8 +86,8 @@ export const identity = [
   }, {
     name: 'a subrequest runs in the async context of its own batch',
     file: 'lib/run.ts',
-    text: 'scope.runInAsyncScope(planned.original === undefined ? start : repeat, undefined, planned, release)',
-    instead: '(planned.original === undefined ? start : repeat)(planned, release)',
+    text: 'scope.runInAsyncScope(planned.original === undefined ? start : repeat, undefined, planned, release, now)',
+    instead: '(planned.original === undefined ? start : repeat)(planned, release, now)',
     test: 'test/run/turns.test.ts'
   }, {
     name: 'what says that a request is part of a batch is signed with a trusted secret',

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import type { Outcome } from '../../outcome.ts'
 import type { Connection, Parent } from '../../parent.ts'
 import type { Subrequest } from '../../subrequest.ts'

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
+import process from 'node:process'
 import { Worker, type MetricsOptions } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { createApp, hostApp, moduleUrl, type AppFactory, type AppSource } from '../../hosted-app.ts'

@@ -1,4 +1,5 @@
 // What runs in a worker of a process pool. Each export is called by its name, with what `worker.ts` sends.
+import process from 'node:process'
 import { inspect } from 'node:util'
 import type { FastifyInstance } from 'fastify'
 import { Execution } from '../../execution.ts'

@@ -1,4 +1,5 @@
 import { extname } from 'node:path'
+import process from 'node:process'
 import { Tinypool } from 'tinypool'
 import { WorkerBootError, WorkerDiedError } from '../../errors.ts'
 import type { ExecutionContext } from '../../executor.ts'

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import type { FastifyError } from 'fastify'
 import { STATUS_CODES } from 'node:http'
 import type { Dispatcher } from 'undici'
