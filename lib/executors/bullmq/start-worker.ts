@@ -68,7 +68,8 @@ const lastWords = 1000
 const retryPause = 250
 
 /**
- * Boots an app and runs the subrequests of a queue in it. Resolves when it is ready for them.
+ * Boots an app and runs the subrequests of a queue in it. Resolves when it is ready for them. If it rejects, the app is
+ * closed.
  * @throws InvalidOptionError, what the app throws, or what keeps Redis from being reached
  */
 export async function startWorker (options: StartWorkerOptions): Promise<BatchWorker> {
@@ -76,7 +77,11 @@ export async function startWorker (options: StartWorkerOptions): Promise<BatchWo
   const { connection, queue, prefix = 'bull', concurrency = 1, lockDuration = 10_000, metrics } = options
   const { gracePeriod = 30_000, dispatch = 'inject' } = options
   const app = await createApp(sourceOf(options))
-  const host = await hostApp(app, dispatch)
+  const host = await hostApp(app, dispatch).catch(async error => {
+    // What keeps it from closing as well, says less.
+    await app.close().catch(() => {})
+    throw error
+  })
   const id = randomBytes(8).toString('hex')
   const closing = new AbortController()
   // Not lazy: what connects by itself, and what BullMQ makes of it, does not fail with the first attempt.

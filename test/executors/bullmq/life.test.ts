@@ -199,12 +199,23 @@ if (connection !== undefined) {
 
   t.test('an app that is none keeps the worker from starting', async t => {
     await t.rejects(startWorker({ app: (() => ({})) as never, connection, queue: 'none' }), /the factory gave no Fastify instance/)
-    const app = () => {
-      const app = Fastify()
-      app.addHook('onReady', async () => { throw new Error('not ready today') })
-      return app
+  })
+
+  t.test('an app that does not get ready keeps the worker from starting, and is closed', async t => {
+    for (const closed of [async () => {}, async () => { throw new Error('not closed either') }]) {
+      const events: string[] = []
+      const app = () => {
+        const app = Fastify()
+        app.addHook('onReady', async () => { throw new Error('not ready today') })
+        app.addHook('onClose', async () => {
+          events.push('closing')
+          await closed()
+        })
+        return app
+      }
+      await t.rejects(startWorker({ app, connection, queue: 'none' }), /not ready today/)
+      t.strictSame(events, ['closing'])
     }
-    await t.rejects(startWorker({ app, connection, queue: 'none' }), /not ready today/)
   })
 
   t.test('routes that share an executor share its connections, and the last one closes them', async t => {
