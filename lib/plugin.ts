@@ -27,6 +27,7 @@ const fastifyBatch: FastifyPluginAsync<BatchOptions> = async (instance, given) =
   const protectedHeaders = [...options.protectedHeaders, ...options.executor.protectedHeaders ?? []]
   const root = rootOf(instance)
   const executor = shareExecutor(options.executor)
+  // In the format, but not among the methods that Fastify supports by itself.
   const methods = new Set(['CONNECT'])
   const routeName = instance.prefix + options.url + (constraints === undefined ? '' : ` ${JSON.stringify(constraints)}`)
 

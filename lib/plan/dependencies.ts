@@ -1,10 +1,12 @@
 import { InvalidDependencyError } from '../errors.ts'
 import { nameOf, type PlannedItem } from './item.ts'
 
+const none: readonly never[] = []
+
 /** A planned item while what it depends on is being written. */
 interface Linked extends PlannedItem {
-  dependencies: PlannedItem[]
-  dependents: PlannedItem[]
+  dependencies: readonly Linked[]
+  dependents: Linked[]
 }
 
 /**
@@ -14,41 +16,61 @@ interface Linked extends PlannedItem {
  */
 export function linkItems (items: readonly PlannedItem[]): void {
   const linked = items as readonly Linked[]
-  const byId = new Map<string, Linked>()
-  for (const planned of linked) {
-    const { item: { id }, index } = planned
-    if (id === undefined) continue
-    if (byId.has(id)) throw new InvalidDependencyError(`batch/${index}/id`, `"${id}" is the id of another item`)
-    byId.set(id, planned)
-  }
+  const byId = readIds(linked)
   let areForward = true
-  for (const planned of linked) {
-    const { item: { depends_on: dependsOn = [] }, bindings, index } = planned
-    for (let n = 0; n < dependsOn.length; n++) {
-      const dependency = byId.get(dependsOn[n]!) ?? refuse(`batch/${index}/depends_on/${n}`, dependsOn[n]!)
-      link(planned, dependency)
-      areForward &&= dependency.index < index
-    }
-    for (const { from, place } of bindings) {
-      const dependency = typeof from === 'number' ? linked[from]! : byId.get(from) ?? refuse(place, from)
-      link(planned, dependency)
-      areForward &&= dependency.index < index
+  for (let start = 0, end; start < linked.length; start = end) {
+    const dependencies = findDependencies(linked[start]!, linked, byId)
+    // Items that wait for the same often stand in a row, and share what was found for the first of them.
+    end = start + 1
+    while (end < linked.length && nameTheSame(linked[start]!, linked[end]!)) end++
+    for (let n = start; n < end; n++) linked[n]!.dependencies = dependencies
+    for (const dependency of dependencies) {
+      areForward &&= dependency.index < start
+      addDependents(dependency, linked, start, end)
     }
   }
   // Where all wait for what stands before them, there is no circle.
   if (!areForward) refuseCircles(items)
 }
 
-function link (planned: Linked, dependency: Linked): void {
-  const { dependents } = dependency
-  const { length } = dependents
+function readIds (items: readonly Linked[]): Map<string, Linked> {
+  const byId = new Map<string, Linked>()
+  let size = 0
+  for (const planned of items) {
+    const { item: { id }, index } = planned
+    if (id === undefined) continue
+    byId.set(id, planned)
+    // One look less at the map than to ask whether it has the id.
+    if (byId.size === size) throw new InvalidDependencyError(`batch/${index}/id`, `"${id}" is the id of another item`)
+    size = byId.size
+  }
+  return byId
+}
+
+function findDependencies (
+  { item, bindings, index }: Linked, items: readonly Linked[], byId: ReadonlyMap<string, Linked>
+): readonly Linked[] {
+  const ids: readonly string[] = item.depends_on ?? none
+  if (ids.length === 0 && bindings.length === 0) return none
+  const named = ids.map((id, n) => byId.get(id) ?? refuse(`batch/${index}/depends_on/${n}`, id))
+  if (bindings.length === 0) return named
+  return [...named, ...bindings.map(({ from, place }) => (
+    typeof from === 'number' ? items[from]! : byId.get(from) ?? refuse(place, from)
+  ))]
+}
+
+function nameTheSame (one: Linked, other: Linked): boolean {
+  const ids: readonly string[] = one.item.depends_on ?? none
+  const others: readonly string[] = other.item.depends_on ?? none
+  if (one.bindings.length + other.bindings.length > 0 || ids.length !== others.length) return false
+  for (let n = 0; n < ids.length; n++) if (ids[n] !== others[n]) return false
+  return true
+}
+
+function addDependents (dependency: Linked, items: readonly Linked[], start: number, end: number): void {
   // The list of all that have none is shared.
-  if (length === 0) dependency.dependents = [planned]
-  // All that one item names is linked in a row: what it names twice has it as its last dependent.
-  else if (dependents[length - 1] === planned) return
-  else dependents.push(planned)
-  if (planned.dependencies.length === 0) planned.dependencies = [dependency]
-  else planned.dependencies.push(dependency)
+  if (dependency.dependents.length === 0) dependency.dependents = items.slice(start, end)
+  else for (let n = start; n < end; n++) dependency.dependents.push(items[n]!)
 }
 
 function refuse (place: string, id: string): never {
@@ -57,27 +79,27 @@ function refuse (place: string, id: string): never {
 
 /** Takes away, over and over, what waits for nothing (Kahn 1962). What is left waits for itself in the end. */
 function refuseCircles (items: readonly PlannedItem[]): void {
-  const waiting = new Map(items.map(item => [item, item.dependencies.length]))
+  // By index: what is counted for a moment is no property of an item.
+  const waiting = items.map(item => item.dependencies.length)
   const free = items.filter(item => item.dependencies.length === 0)
-  for (const item of free) {
-    waiting.delete(item)
-    for (const dependent of item.dependents) {
-      const left = waiting.get(dependent)! - 1
-      waiting.set(dependent, left)
+  for (const { dependents } of free) {
+    for (const dependent of dependents) {
+      const left = --waiting[dependent.index]!
       if (left === 0) free.push(dependent)
     }
   }
-  const [first] = waiting.keys()
-  if (first !== undefined) throw circleError(first, waiting)
+  const waits = ({ index }: PlannedItem) => waiting[index]! > 0
+  const first = items.find(waits)
+  if (first !== undefined) throw circleError(first, waits)
 }
 
 /** Names the items of a circle, from any item that waits for one. */
-function circleError (first: PlannedItem, waiting: ReadonlyMap<PlannedItem, number>): Error {
+function circleError (first: PlannedItem, waits: (item: PlannedItem) => boolean): Error {
   const way = new Set<PlannedItem>()
   let item = first
   while (!way.has(item)) {
     way.add(item)
-    item = item.dependencies.find(dependency => waiting.has(dependency))!
+    item = item.dependencies.find(waits)!
   }
   const circle = [...way]
   const ids = [...circle.slice(circle.indexOf(item)), item].map(nameOf)

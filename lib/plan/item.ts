@@ -10,9 +10,9 @@ export interface PlannedItem {
   readonly bindings: readonly Binding[]
   /** What runs. `undefined` if it has bindings, until their values are known. */
   readonly subrequest: UnstartedSubrequest | undefined
-  /** The items that this one runs after. */
+  /** The items that this one runs after, each as often as it is named. */
   readonly dependencies: readonly PlannedItem[]
-  /** The items that run after this one. */
+  /** The items that run after this one, each as often as it names it. */
   readonly dependents: readonly PlannedItem[]
   /** The item that asks for the same, and whose answer is this one's too. */
   readonly original: PlannedItem | undefined

@@ -55,6 +55,27 @@ t.test('of what is ready the lowest index starts first', async t => {
   t.strictSame(ran, ['1', '3', '0', '2', '4'])
 })
 
+t.test('items that name the same are each waited for, and each wait', async t => {
+  const { app, ran } = buildRecorder(t, 1)
+  const after = (name: string, ...ids: string[]) => get(`/${name}/200`, { id: name, depends_on: ids })
+  const { batch } = await injectBatch(app, [
+    after('end', 'x', 'y', 'z'), after('x', 'a', 'a'), after('y', 'a', 'a'), after('z', 'a', 'a'), after('p', 'a', 'b'), after('q', 'a', 'b'),
+    get('/a/200', { id: 'a' }), get('/b/404', { id: 'b' })
+  ])
+  t.strictSame(batch.map(answer => answer.status_code), [200, 200, 200, 200, 424, 424, 200, 404])
+  t.strictSame(ran, ['a', 'x', 'y', 'z', 'end', 'b'])
+})
+
+t.test('an item does not wait for what only the one before it takes a value from', async t => {
+  const { app } = buildRecorder(t)
+  const { batch } = await injectBatch(app, [
+    get('/a/200', { id: 'a' }), get('/b/404', { id: 'b' }),
+    get('/{c}/200', { depends_on: ['a'], bind: { '/url/c': 'b/body' } }), get('/d/200', { depends_on: ['a'] }),
+    get('/{e}/200', { depends_on: ['a'], bind: { '/url/e': 'b/body' } })
+  ])
+  t.strictSame(batch.map(answer => answer.status_code), [200, 404, 424, 200, 424])
+})
+
 t.test('a failure is 424 down the whole chain, and only there', async t => {
   const { app, ran } = buildRecorder(t)
   const { batch } = await injectBatch(app, [
@@ -96,6 +117,9 @@ const wrong: ReadonlyArray<[what: string, items: BatchItem[], message: string]> 
   ['a circle with a way into it', [
     get('/', { id: 'a' }), get('/', { id: 'b', depends_on: ['a', 'c'] }), get('/', { id: 'c', depends_on: ['b'] })
   ], 'batch/1: waits for itself: b → c → b'],
+  ['a circle of items that name the same', [
+    get('/', { id: 'a', depends_on: ['b'] }), get('/', { id: 'b', depends_on: ['b'] })
+  ], 'batch/1: waits for itself: b → b'],
   ['a circle by a binding', [
     get('/{x}', { id: 'a', bind: { '/url/x': 'b/body' } }), get('/', { id: 'b', depends_on: ['a'] })
   ], 'batch/0: waits for itself: a → b → a'],
@@ -136,16 +160,18 @@ t.test('handlers find the id', async t => {
 
 t.test('every acyclic graph runs in an order that it allows, once each', async t => {
   const { app, ran } = buildRecorder(t, 3)
-  const node = fc.tuple(fc.boolean(), fc.array(fc.nat(30), { maxLength: 4 }))
+  const node = fc.tuple(fc.boolean(), fc.array(fc.nat(30), { maxLength: 4 }), fc.boolean())
   const graph = fc.array(node, { minLength: 1, maxLength: 20 })
-  await fc.assert(fc.asyncProperty(graph, fc.nat(), async (nodes, seed) => {
+  await fc.assert(fc.asyncProperty(graph, fc.nat(), fc.boolean(), async (nodes, seed, inOrder) => {
     ran.length = 0
-    // Edges go to nodes that stand earlier here; the batch has them in another order.
-    const items = nodes.map(([ok, edges], i) => get(`/${i}/${ok ? 200 : 404}`, {
-      id: `${i}`, depends_on: i === 0 ? [] : [...new Set(edges.map(edge => `${edge % i}`))]
-    }))
+    // Edges go to nodes that stand earlier here, some to the same as those of the node before.
+    const items: BatchItem[] = []
+    for (const [i, [ok, edges, asBefore]] of nodes.entries()) {
+      const own = i === 0 ? [] : edges.map(edge => `${edge % i}`)
+      items.push(get(`/${i}/${ok ? 200 : 404}`, { id: `${i}`, depends_on: asBefore ? items[i - 1]?.depends_on ?? own : own }))
+    }
     const key = ({ id }: BatchItem) => (Number(id) * 7919 + seed) % 101
-    const shuffled = items.toSorted((a, b) => key(a) - key(b))
+    const shuffled = inOrder ? items : items.toSorted((a, b) => key(a) - key(b))
     const { batch } = await injectBatch(app, shuffled)
     const fails = new Map<string, boolean>()
     for (const { id, url, depends_on: dependencies } of items) {
