@@ -10,6 +10,7 @@ import { median } from './load.js'
 const graphs = {
   plain: () => ({}),
   chain: index => ({ id: `n${index}`, depends_on: index === 0 ? [] : [`n${index - 1}`] }),
+  backwards: (index, items) => ({ id: `n${index}`, depends_on: index === items - 1 ? [] : [`n${index + 1}`] }),
   star: index => ({ id: `n${index}`, depends_on: index === 0 ? [] : ['n0'] }),
   // Each item waits for all ten of the layer before its own.
   layers: index => ({
@@ -30,7 +31,7 @@ export async function planning ({ rounds }) {
   for (const items of [10, 100, 1000]) {
     for (const [graph, dependencies] of Object.entries(graphs)) {
       const text = JSON.stringify({
-        batch: Array.from({ length: items }, (_, index) => ({ method: 'GET', url: `/users/${index}`, ...dependencies(index) }))
+        batch: Array.from({ length: items }, (_, index) => ({ method: 'GET', url: `/users/${index}`, ...dependencies(index, items) }))
       })
       const results = []
       for (let round = -10; round < rounds * 10; round++) {

@@ -17,7 +17,8 @@ interface Linked extends PlannedItem {
 export function linkItems (items: readonly PlannedItem[]): void {
   const linked = items as readonly Linked[]
   const byId = readIds(linked)
-  let areForward = true
+  let allBefore = true
+  let allAfter = true
   for (let start = 0, end; start < linked.length; start = end) {
     const dependencies = findDependencies(linked[start]!, linked, byId)
     // Items that wait for the same often stand in a row, and share what was found for the first of them.
@@ -25,12 +26,13 @@ export function linkItems (items: readonly PlannedItem[]): void {
     while (end < linked.length && nameTheSame(linked[start]!, linked[end]!)) end++
     for (let n = start; n < end; n++) linked[n]!.dependencies = dependencies
     for (const dependency of dependencies) {
-      areForward &&= dependency.index < start
+      allBefore &&= dependency.index < start
+      allAfter &&= dependency.index >= end
       addDependents(dependency, linked, start, end)
     }
   }
-  // Where all wait for what stands before them, there is no circle.
-  if (!areForward) refuseCircles(items)
+  // Where all wait for what stands before them, or all for what stands after them, there is no circle.
+  if (!allBefore && !allAfter) refuseCircles(items)
 }
 
 function readIds (items: readonly Linked[]): Map<string, Linked> {

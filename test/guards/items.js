@@ -50,7 +50,7 @@ export const items = [
   }, {
     name: 'no item waits for itself',
     file: 'lib/plan/dependencies.ts',
-    text: 'if (!areForward) refuseCircles(items)',
+    text: 'if (!allBefore && !allAfter) refuseCircles(items)',
     instead: '',
     test: 'test/plan/dependencies.test.ts',
     only: 'what cannot be waited for'
