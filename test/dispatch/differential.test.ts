@@ -88,8 +88,10 @@ function ask (server: Server, { method }: Case, agent: Agent): Promise<unknown> 
         return resolve('reset')
       }
       const headers: Record<string, unknown> = {}
-      for (const [name, values] of Object.entries(incoming.headersDistinct)) {
-        if (!left.has(name)) headers[name] = values!.length === 1 ? values![0] : values
+      // Not `headersDistinct`: before Node.js 20.20.2 it fails with a header named `constructor`.
+      for (const name of new Set(incoming.rawHeaders.filter((_, n) => n % 2 === 0).map(name => name.toLowerCase()))) {
+        const values = incoming.rawHeaders.filter((_, n, all) => n % 2 === 1 && all[n - 1]!.toLowerCase() === name)
+        if (!left.has(name)) headers[name] = values.length === 1 ? values[0] : values
       }
       resolve({ status: incoming.statusCode, reason: incoming.statusMessage, headers, body: Buffer.concat(chunks).toString('latin1') })
     })
