@@ -3,6 +3,7 @@ import { ServerResponse, type IncomingMessage, type OutgoingHttpHeaders } from '
 import type { Socket } from 'node:net'
 import process from 'node:process'
 import type { Subresponse } from '../subresponse.ts'
+import { endRequest, isUntouched } from './direct-request.ts'
 import type { DirectSocket } from './direct-socket.ts'
 
 /** The status line and the headers of an answer. */
@@ -14,7 +15,7 @@ type HeaderValue = OutgoingHttpHeaders[string]
 type GivenHeaders = OutgoingHttpHeaders | HeaderValue[] | Array<[name: string, value: HeaderValue]> | null | undefined
 
 /** What of a response is Node's own business, and where it leaves for its socket. */
-interface Response extends ServerResponse<Request> {
+interface Response extends ServerResponse<IncomingMessage> {
   [kHead]?: Head
   chunkedEncoding: boolean
   _header: string
@@ -22,20 +23,17 @@ interface Response extends ServerResponse<Request> {
   _contentLength: number | null
   _closed: boolean
   destroyed: boolean
+  readonly _eventsCount: number
+  strictContentLength: boolean
+  _finish (): void
   _storeHeader (statusLine: string, headers: GivenHeaders): void
   _send (data: string | Uint8Array, encoding?: BufferEncoding | null, callback?: (() => void) | null): boolean
-}
-
-interface Request extends IncomingMessage {
-  readonly _consuming: boolean
-  readonly _readableState: { readonly resumeScheduled: boolean }
-  _dump (): void
 }
 
 // Its second argument is not in the types of Node.
 const ResponseWithOptions = ServerResponse as unknown as new (request: IncomingMessage, options: object) => Response
 
-const { _storeHeader: writeHeaderText } = ServerResponse.prototype as Response
+const { _storeHeader: writeHeaderText, _finish: finish } = ServerResponse.prototype as Response
 
 /**
  * Makes a response of Node's own that leaves its answer with a `DirectSocket`.
@@ -49,6 +47,7 @@ export function createResponse (request: IncomingMessage, socket: DirectSocket, 
   const response = new ResponseWithOptions(request, server)
   response._storeHeader = storeHeader
   response._send = send
+  response._finish = finishSoon
   assign(socket, response)
   response.on('finish', onFinish)
   return response
@@ -72,6 +71,13 @@ export function headOf (response: ServerResponse): Head {
 }
 
 function storeHeader (this: Response, statusLine: string, given: GivenHeaders): void {
+  const plain = plainHeaders(this, given)
+  if (plain !== undefined) {
+    this._header = statusLine
+    this._contentLength = Number(plain['content-length'])
+    this[kHead] = { status: this.statusCode, reason: this.statusMessage, headers: plain }
+    return
+  }
   writeHeaderText.call(this, statusLine, given)
   // There is no text to be put into chunks.
   this.chunkedEncoding = false
@@ -96,11 +102,17 @@ function send (
   return socket.keep(typeof data === 'string' ? Buffer.from(data, encoding ?? 'utf8') : Buffer.from(data))
 }
 
+/** Called by a response that has all of its answer. The event comes a tick later, for which nobody may be waiting. */
+function finishSoon (this: Response): void {
+  finish.call(this)
+  const socket = this.socket as unknown as DirectSocket
+  if (this._eventsCount === 1 && isUntouched(this.req) && !socket.destroyed) socket.answered()
+}
+
 /** What a server does when a response is complete, in its order. */
 function onFinish (this: Response): void {
-  const { req } = this
   const socket = this.socket as unknown as DirectSocket
-  if (!req._consuming && !req._readableState.resumeScheduled) req._dump()
+  endRequest(this.req)
   detach(socket, this)
   process.nextTick(closeResponse, this)
   socket.answered()
@@ -113,6 +125,25 @@ export function closeResponse (given: ServerResponse): void {
   response.destroyed = true
   response._closed = true
   response.emit('close')
+}
+
+// Visible ASCII, space and tab.
+const plainValue = /^[\t\x20-\x7e]*$/
+// In lower case, and none that says how the body or the connection is to be understood.
+const plainName = /^(?!connection$|keep-alive$|trailer$|transfer-encoding$|__proto__$)[a-z0-9-]+$/
+
+/**
+ * Gives headers that Node would send just as they are, with the length of the body among them, or `undefined`. Most are
+ * such, and their text, which nobody reads, need not be written.
+ */
+function plainHeaders (response: Response, given: GivenHeaders): Record<string, string> | undefined {
+  if (Array.isArray(given) || response.getHeaderNames().length > 0) return undefined
+  const headers = { ...given } as Record<string, string>
+  for (const name in headers) {
+    const value = headers[name]
+    if (typeof value !== 'string' || !plainValue.test(value) || !plainName.test(name)) return undefined
+  }
+  return headers['content-length'] === undefined ? undefined : headers
 }
 
 /** An object that inherits no names: a header may have any name, `constructor` and `__proto__` as well. */

@@ -28,6 +28,8 @@ export class DirectSocket extends VirtualSocket {
 
   /** The request that waits for its answer: none before it came, and none when it was answered. */
   request: IncomingMessage | undefined
+  /** A request that gets its end when it is read. */
+  unread: IncomingMessage | undefined
   /** The response that owns this socket. Known to Node by this name. */
   _httpMessage: Response | null = null
   /** Whether the answer was broken off because it passed the limit. */
@@ -76,6 +78,7 @@ export class DirectSocket extends VirtualSocket {
 
   /** To be called when the answer is complete. The connection stays. */
   answered (): void {
+    if (this.request === undefined) return
     this.request = undefined
     clearTimeout(this.#timer)
     this.#owner.onEnd(true)
@@ -111,6 +114,14 @@ export class DirectSocket extends VirtualSocket {
   }
 
   destroySoon (): this { return this.destroy() }
+
+  /** Called by a request when somebody reads it. */
+  override resume (): this {
+    const { unread } = this
+    this.unread = undefined
+    unread?.push(null)
+    return this
+  }
 
   override setTimeout (milliseconds: number, callback?: () => void): this {
     clearTimeout(this.#timer)
