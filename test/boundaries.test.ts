@@ -62,7 +62,7 @@ const table: Record<string, readonly string[]> = {
   ],
   'dispatch/direct-socket.ts': ['dispatch/virtual-socket.ts', 'parent.ts'],
   'dispatch/direct-request.ts': ['dispatch/direct-socket.ts', 'subrequest.ts'],
-  'dispatch/direct-response.ts': ['dispatch/direct-socket.ts', 'subresponse.ts'],
+  'dispatch/direct-response.ts': ['dispatch/direct-request.ts', 'dispatch/direct-socket.ts', 'subresponse.ts'],
   'dispatch/direct.ts': [
     'dispatch/direct-request.ts', 'dispatch/direct-response.ts', 'dispatch/direct-socket.ts', 'dispatch/identity.ts',
     'errors.ts', 'executor.ts', 'subrequest.ts', 'subresponse.ts'

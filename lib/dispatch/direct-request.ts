@@ -12,7 +12,7 @@ interface Parsed extends IncomingMessage {
   upgrade: boolean
   readonly _eventsCount: number
   readonly _consuming: boolean
-  _dumped: boolean
+  readonly _dumped: boolean
   readonly _readableState: State
   _addHeaderLines (lines: string[], count: number): void
   _dump (): void
@@ -56,16 +56,12 @@ export function completeRequest (request: IncomingMessage, body: Uint8Array | un
 /** Lets a request that was answered come to its end, as Node's server does: what nobody has read is not wanted. */
 export function endRequest (request: IncomingMessage): void {
   const { _consuming, _readableState: state } = request as Parsed
-  if (isUntouched(request)) {
-    (request as Parsed)._dumped = true
-    for (const { name, after } of endedState) state[name] = after
-  } else if (!_consuming && state.resumeScheduled !== true) {
-    (request as Parsed)._dump()
-  }
+  if (isUntouched(request)) for (const { name, after } of endedState) state[name] = after
+  else if (!_consuming && state.resumeScheduled !== true) (request as Parsed)._dump()
 }
 
 /** Whether nobody listens to a request, and nobody has begun to read it. */
-export function isUntouched (request: IncomingMessage): boolean {
+function isUntouched (request: IncomingMessage): boolean {
   const { _eventsCount: listeners, _readableState: state } = request as Parsed
   return listeners === 0 && endedState.length > 0 && endedState.every(({ name, before }) => state[name] === before)
 }

@@ -3,7 +3,7 @@ import { ServerResponse, type IncomingMessage, type OutgoingHttpHeaders } from '
 import type { Socket } from 'node:net'
 import process from 'node:process'
 import type { Subresponse } from '../subresponse.ts'
-import { endRequest, isUntouched } from './direct-request.ts'
+import { endRequest } from './direct-request.ts'
 import type { DirectSocket } from './direct-socket.ts'
 
 /** The status line and the headers of an answer. */
@@ -71,7 +71,7 @@ export function headOf (response: ServerResponse): Head {
 }
 
 function storeHeader (this: Response, statusLine: string, given: GivenHeaders): void {
-  const plain = plainHeaders(this, given)
+  const plain = plainHeaders(given)
   if (plain !== undefined) {
     this._header = statusLine
     this._contentLength = Number(plain['content-length'])
@@ -106,7 +106,7 @@ function send (
 function finishSoon (this: Response): void {
   finish.call(this)
   const socket = this.socket as unknown as DirectSocket
-  if (this._eventsCount === 1 && isUntouched(this.req) && !socket.destroyed) socket.answered()
+  if (this._eventsCount === 1 && !socket.destroyed) socket.answered()
 }
 
 /** What a server does when a response is complete, in its order. */
@@ -136,8 +136,8 @@ const plainName = /^(?!connection$|keep-alive$|trailer$|transfer-encoding$|__pro
  * Gives headers that Node would send just as they are, with the length of the body among them, or `undefined`. Most are
  * such, and their text, which nobody reads, need not be written.
  */
-function plainHeaders (response: Response, given: GivenHeaders): Record<string, string> | undefined {
-  if (Array.isArray(given) || response.getHeaderNames().length > 0) return undefined
+function plainHeaders (given: GivenHeaders): Record<string, string> | undefined {
+  if (Array.isArray(given)) return undefined
   const headers = { ...given } as Record<string, string>
   for (const name in headers) {
     const value = headers[name]

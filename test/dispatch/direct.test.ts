@@ -51,6 +51,16 @@ t.test('request and response are what Node.js makes', async t => {
   t.equal((await injectBatch(app, [get('/')])).batch[0]!.body, 'x')
 })
 
+t.test('what runs when an item was answered has run before the next one starts', async t => {
+  const app = build(t, { executor })
+  const order: string[] = []
+  app.addHook('onRequest', async ({ url }) => { order.push(`onRequest ${url}`) })
+  app.addHook('onResponse', async ({ url }) => { order.push(`onResponse ${url}`) })
+  app.get('/:name', async ({ url }) => url)
+  await injectBatch(app, [get('/a'), get('/b')])
+  t.strictSame(order, ['onRequest /batch', 'onRequest /a', 'onResponse /a', 'onRequest /b', 'onResponse /b', 'onResponse /batch'])
+})
+
 t.test('a context that is entered in a subrequest reaches neither its siblings nor the batch', async t => {
   const storage = new AsyncLocalStorage<string>()
   const seen: unknown[] = []
