@@ -23,9 +23,6 @@ interface Response extends ServerResponse<IncomingMessage> {
   _contentLength: number | null
   _closed: boolean
   destroyed: boolean
-  readonly _eventsCount: number
-  strictContentLength: boolean
-  _finish (): void
   _storeHeader (statusLine: string, headers: GivenHeaders): void
   _send (data: string | Uint8Array, encoding?: BufferEncoding | null, callback?: (() => void) | null): boolean
 }
@@ -33,7 +30,7 @@ interface Response extends ServerResponse<IncomingMessage> {
 // Its second argument is not in the types of Node.
 const ResponseWithOptions = ServerResponse as unknown as new (request: IncomingMessage, options: object) => Response
 
-const { _storeHeader: writeHeaderText, _finish: finish } = ServerResponse.prototype as Response
+const { _storeHeader: writeHeaderText } = ServerResponse.prototype as Response
 
 /**
  * Makes a response of Node's own that leaves its answer with a `DirectSocket`.
@@ -47,7 +44,6 @@ export function createResponse (request: IncomingMessage, socket: DirectSocket, 
   const response = new ResponseWithOptions(request, server)
   response._storeHeader = storeHeader
   response._send = send
-  response._finish = finishSoon
   assign(socket, response)
   response.on('finish', onFinish)
   return response
@@ -100,13 +96,6 @@ function send (
   if (data.length === 0) return true
   // A copy: whoever wrote it may use its memory again.
   return socket.keep(typeof data === 'string' ? Buffer.from(data, encoding ?? 'utf8') : Buffer.from(data))
-}
-
-/** Called by a response that has all of its answer. The event comes a tick later, for which nobody may be waiting. */
-function finishSoon (this: Response): void {
-  finish.call(this)
-  const socket = this.socket as unknown as DirectSocket
-  if (this._eventsCount === 1 && !socket.destroyed) socket.answered()
 }
 
 /** What a server does when a response is complete, in its order. */
