@@ -13,6 +13,7 @@ import { nameOf, type PlannedItem } from './plan/item.ts'
 import { Answers } from './run/answers.ts'
 import { fillBindings } from './run/bind.ts'
 import { watchDeadlines } from './run/deadlines.ts'
+import { Running, type RunningItem } from './run/running.ts'
 import { Schedule } from './run/schedule.ts'
 import { Turns } from './run/turns.ts'
 import type { Release, SharedExecutor } from './shared-executor.ts'
@@ -65,15 +66,6 @@ export interface Run {
   stop (error: FastifyError): void
 }
 
-interface Running {
-  readonly planned: PlannedItem
-  readonly subrequest: Subrequest
-  readonly execution: Execution
-  readonly started: number
-  readonly release: Release | undefined
-  answered?: (outcome: Outcome) => void
-}
-
 /** Runs a plan: the lowest index first, as many at once as the executor allows, each until its deadline. */
 export function startRun (plan: Plan, settings: RunSettings, { sink, ...given }: RunStart): Run {
   const { app, subrequestTimeout, executor: { executor, takeTurn } } = settings
@@ -82,12 +74,13 @@ export function startRun (plan: Plan, settings: RunSettings, { sink, ...given }:
   const schedule = new Schedule(known.size === 0 ? plan.items : plan.items.filter(({ index }) => !known.has(index)))
   const answers = new Answers(settings)
   const waits = (item: PlannedItem) => schedule.waits(item)
-  const running = new Set<Running>()
-  // What starts, starts where another one ended, even of another batch: the asynchronous context must be this batch's.
+  const running = new Running()
+  // Turns are granted where another batch ended one, and room is made where a client reads. What starts then is to have
+  // the asynchronous context of this batch nevertheless.
   const scope = new AsyncResource('Batch', { requireManualDestroy: true })
   const turns = new Turns({
     perBatch: plan.atomic ? 1 : executor.perBatch,
-    takeTurn,
+    takeTurn: takeTurn && takeTurnInScope,
     ready: () => sink.full ? 0 : schedule.ready,
     running: () => running.size,
     startNext
@@ -99,12 +92,14 @@ export function startRun (plan: Plan, settings: RunSettings, { sink, ...given }:
     onSubrequestTimeout: item => { abandon(item, new SubrequestTimeoutError(subrequestTimeout)) },
     onBatchTimeout: () => { stop(new BatchTimeoutError(timeout)) }
   })
+  // Deadlines that handlers see count from 1970.
+  const epoch = Date.now() - performance.now()
   let finish: () => void
 
   return {
     ended: new Promise(resolve => {
       finish = resolve
-      sink.onRoom = advance
+      sink.onRoom = onRoom
       if (progress !== undefined) resume(progress)
       if (refusal === undefined) advance()
       else drain(refusal)
@@ -129,11 +124,20 @@ export function startRun (plan: Plan, settings: RunSettings, { sink, ...given }:
     finish()
   }
 
+  function takeTurnInScope (grant: (release: Release) => void): void {
+    takeTurn!(release => { scope.runInAsyncScope(grant, undefined, release) })
+  }
+
+  function onRoom (): void {
+    scope.runInAsyncScope(advance)
+  }
+
   function startNext (release: Release | undefined, now: number): void {
     // Since the turn was taken, all may have been answered without having been started, or the client have fallen back.
     const planned = sink.full ? undefined : schedule.take()
     if (planned === undefined) release?.()
-    else scope.runInAsyncScope(planned.original === undefined ? start : repeat, undefined, planned, release, now)
+    else if (planned.original === undefined) start(planned, release, now)
+    else repeat(planned, release)
   }
 
   function start (planned: PlannedItem, release: Release | undefined, started: number): void {
@@ -147,7 +151,7 @@ export function startRun (plan: Plan, settings: RunSettings, { sink, ...given }:
       answers.release(planned)
     }
     const execution = new Execution(app, Math.min(settings.maxResponseBytes, bytesLeft()))
-    const item: Running = { planned, subrequest, execution, started, release }
+    const item: RunningItem = { planned, subrequest, execution, started, release, place: -1 }
     running.add(item)
 
     if (!channels.subrequest.hasSubscribers) {
@@ -172,14 +176,14 @@ export function startRun (plan: Plan, settings: RunSettings, { sink, ...given }:
   function prepare (planned: PlannedItem, started: number): Subrequest {
     const fill = () => fillBindings(planned, answers, settings.maxBodyBytes)
     const subrequest = planned.subrequest ?? plan.build(fill(), planned.index)
-    return begin(subrequest, Math.min(subrequestTimeout, deadline - started), transaction)
+    return begin(subrequest, epoch + Math.min(started + subrequestTimeout, deadline), transaction)
   }
 
-  function ask (item: Running): void {
-    execute(executor, item.subrequest, item.execution).then(subresponse => { answer(item, subresponse, false) })
+  function ask (item: RunningItem): void {
+    execute(executor, item.subrequest, item.execution, subresponse => { answer(item, subresponse, false) })
   }
 
-  function answer (item: Running, subresponse: Subresponse, abandoned: boolean): void {
+  function answer (item: RunningItem, subresponse: Subresponse, abandoned: boolean): void {
     // Answered before, when it was out of time: one answer is all that an item gets.
     if (!running.delete(item)) return
     item.release?.()
@@ -229,7 +233,7 @@ export function startRun (plan: Plan, settings: RunSettings, { sink, ...given }:
     }
   }
 
-  function abandon (item: Running, error: FastifyError): void {
+  function abandon (item: RunningItem, error: FastifyError): void {
     answer(item, failedSubresponse(error, item.execution.queued ? 'not_started' : 'unknown'), !item.execution.queued)
     item.execution.abort(error)
   }
@@ -241,6 +245,6 @@ export function startRun (plan: Plan, settings: RunSettings, { sink, ...given }:
 
   function stop (error: FastifyError): void {
     drain(error)
-    for (const item of running) abandon(item, error)
+    for (const item of running.items()) abandon(item, error)
   }
 }

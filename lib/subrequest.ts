@@ -88,15 +88,14 @@ export function buildSubrequest (
 }
 
 /**
- * Gives a subrequest as it is handed to an executor, whose handlers find at `request.batch` how long they have, from
- * `milliseconds` that are left, and the transaction of an atomic batch.
+ * Gives a subrequest as it is handed to an executor, whose handlers find at `request.batch` when it will be given up,
+ * in milliseconds since 1970, and the transaction of an atomic batch.
  */
-export function begin (subrequest: UnstartedSubrequest, milliseconds: number, transaction: unknown): Subrequest {
+export function begin (subrequest: UnstartedSubrequest, deadline: number, transaction: unknown): Subrequest {
   const { method, url, headers, body, connection, origin, route } = subrequest
   const { requestId, index, size, id } = subrequest.batch
-  const deadline = Math.floor(Date.now() + milliseconds)
-  // Written out, as every item pays for it.
-  const batch = id === undefined ? { requestId, index, size, deadline } : { requestId, index, size, id, deadline }
+  const common = { requestId, index, size, deadline: Math.floor(deadline) }
+  const batch = id === undefined ? common : { ...common, id }
   if (transaction !== undefined) Object.defineProperty(batch, 'transaction', { value: transaction })
   return { method, url, headers, body, connection, origin, batch: Object.freeze(batch), route }
 }

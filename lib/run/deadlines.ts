@@ -1,28 +1,22 @@
 import { performance } from 'node:perf_hooks'
-
-/** One subrequest on its way, as deadlines see it. */
-export interface Started {
-  /** By `performance.now()`, as all times here. */
-  readonly started: number
-}
+import type { Running, RunningItem } from './running.ts'
 
 /** The deadlines of a batch, and what happens at them. */
-export interface DeadlinesSettings<Running extends Started> {
-  /** What runs, in the order in which it started. */
-  readonly running: ReadonlySet<Running>
+export interface DeadlinesSettings {
+  readonly running: Running
   /** How long a subrequest may take, in milliseconds. */
   readonly subrequestTimeout: number
-  /** When the batch is out of time. */
+  /** When the batch is out of time, by `performance.now()`, as all times here. */
   readonly deadline: number
-  onSubrequestTimeout (running: Running): void
+  onSubrequestTimeout (item: RunningItem): void
   onBatchTimeout (): void
 }
 
 /**
- * Watches over the deadlines of a batch with one timer for all: what starts first is also out of time first.
+ * Watches over the deadlines of a batch with one timer for all.
  * @returns what to call when the batch has ended
  */
-export function watchDeadlines<Running extends Started> (settings: DeadlinesSettings<Running>): () => void {
+export function watchDeadlines (settings: DeadlinesSettings): () => void {
   const { running, subrequestTimeout, deadline } = settings
   let ended = false
   let timer: NodeJS.Timeout
@@ -41,13 +35,10 @@ export function watchDeadlines<Running extends Started> (settings: DeadlinesSett
     const now = performance.now()
     if (now >= deadline) return settings.onBatchTimeout()
     let next = now + subrequestTimeout
-    for (const item of running) {
+    for (const item of running.items()) {
       const end = item.started + subrequestTimeout
-      if (end > now) {
-        next = end
-        break
-      }
-      settings.onSubrequestTimeout(item)
+      if (end <= now) settings.onSubrequestTimeout(item)
+      else next = Math.min(next, end)
     }
     if (!ended) waitUntil(next)
   }

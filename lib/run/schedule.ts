@@ -5,28 +5,30 @@ const byIndex = (a: PlannedItem, b: PlannedItem) => a.index - b.index
 
 /** Which items of a batch may start: the lowest index first, each after what it depends on, or shares the answer of. */
 export class Schedule {
-  #ready: TinyQueue<PlannedItem>
+  /** Items that waited for nothing, and how many of them were taken. Most batches have no others. */
+  #first: PlannedItem[] = []
+  #taken = 0
+  /** Items that wait for nothing any more. */
+  readonly #freed = new TinyQueue<PlannedItem>([], byIndex)
   /** Items that wait, and for how many others. */
   readonly #waiting = new Map<PlannedItem, number>()
 
   constructor (items: readonly PlannedItem[]) {
-    const ready: PlannedItem[] = []
     for (const item of items) {
       const others = item.dependencies.length + (item.original === undefined ? 0 : 1)
-      if (others === 0) ready.push(item)
+      if (others === 0) this.#first.push(item)
       else this.#waiting.set(item, others)
     }
-    this.#ready = new TinyQueue(ready, byIndex)
   }
 
   /** How many items may start now. */
   get ready (): number {
-    return this.#ready.length
+    return this.#first.length - this.#taken + this.#freed.length
   }
 
   /** How many items have not been taken: those that may start, and those that wait. */
   get size (): number {
-    return this.#ready.length + this.#waiting.size
+    return this.ready + this.#waiting.size
   }
 
   /** Whether an item waits for others. */
@@ -36,13 +38,17 @@ export class Schedule {
 
   /** Takes the first item that may start. */
   take (): PlannedItem | undefined {
-    return this.#ready.pop()
+    const first = this.#first[this.#taken]
+    const freed = this.#freed.peek()
+    if (first === undefined || (freed !== undefined && freed.index < first.index)) return this.#freed.pop()
+    this.#taken++
+    return first
   }
 
   /** Takes those of the items that may start whose indexes these are. */
   takeAll (indexes: ReadonlySet<number>): PlannedItem[] {
-    const ready = this.#ready.data
-    this.#ready = new TinyQueue(ready.filter(({ index }) => !indexes.has(index)), byIndex)
+    const ready = this.#takeReady()
+    this.#first = ready.filter(({ index }) => !indexes.has(index)).sort(byIndex)
     return ready.filter(({ index }) => indexes.has(index))
   }
 
@@ -60,10 +66,16 @@ export class Schedule {
 
   /** Takes all that is left. */
   clear (): PlannedItem[] {
-    const left = [...this.#ready.data, ...this.#waiting.keys()]
-    this.#ready.data.length = this.#ready.length = 0
+    const left = [...this.#takeReady(), ...this.#waiting.keys()]
     this.#waiting.clear()
     return left
+  }
+
+  #takeReady (): PlannedItem[] {
+    const ready = [...this.#first.slice(this.#taken), ...this.#freed.data]
+    this.#first = []
+    this.#taken = this.#freed.data.length = this.#freed.length = 0
+    return ready
   }
 
   #free (items: readonly PlannedItem[]): void {
@@ -74,7 +86,7 @@ export class Schedule {
         this.#waiting.set(item, left - 1)
       } else {
         this.#waiting.delete(item)
-        this.#ready.push(item)
+        this.#freed.push(item)
       }
     }
   }
