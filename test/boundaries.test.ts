@@ -43,12 +43,13 @@ const table: Record<string, readonly string[]> = {
   'shared-executor.ts': ['executor.ts'],
   'run/schedule.ts': ['plan/item.ts'],
   'run/turns.ts': ['shared-executor.ts'],
-  'run/deadlines.ts': [],
+  'run/running.ts': ['execution.ts', 'outcome.ts', 'plan/item.ts', 'shared-executor.ts', 'subrequest.ts'],
+  'run/deadlines.ts': ['run/running.ts'],
   'run/answers.ts': ['outcome.ts', 'plan/bindings.ts', 'plan/item.ts', 'subresponse.ts'],
   'run/bind.ts': ['errors.ts', 'plan/bindings.ts', 'plan/item.ts', 'run/answers.ts', 'wire/schema.ts'],
   'run.ts': [
     'diagnostics.ts', 'errors.ts', 'execution.ts', 'outcome-sink.ts', 'outcome.ts', 'plan.ts', 'plan/item.ts',
-    'run/answers.ts', 'run/bind.ts', 'run/deadlines.ts', 'run/schedule.ts', 'run/turns.ts', 'shared-executor.ts',
+    'run/answers.ts', 'run/bind.ts', 'run/deadlines.ts', 'run/running.ts', 'run/schedule.ts', 'run/turns.ts', 'shared-executor.ts',
     'subrequest.ts', 'subresponse.ts'
   ],
   'transaction.ts': ['errors.ts', 'outcome.ts', 'plan/item.ts', 'subresponse.ts', 'within.ts'],
@@ -61,8 +62,11 @@ const table: Record<string, readonly string[]> = {
     'dispatch/exchange.ts', 'dispatch/identity.ts', 'errors.ts', 'executor.ts', 'subrequest.ts', 'subresponse.ts'
   ],
   'dispatch/direct-socket.ts': ['dispatch/virtual-socket.ts', 'parent.ts'],
+  'dispatch/direct-end.ts': [],
   'dispatch/direct-request.ts': ['dispatch/direct-socket.ts', 'subrequest.ts'],
-  'dispatch/direct-response.ts': ['dispatch/direct-request.ts', 'dispatch/direct-socket.ts', 'subresponse.ts'],
+  'dispatch/direct-response.ts': [
+    'dispatch/direct-end.ts', 'dispatch/direct-request.ts', 'dispatch/direct-socket.ts', 'subresponse.ts'
+  ],
   'dispatch/direct.ts': [
     'dispatch/direct-request.ts', 'dispatch/direct-response.ts', 'dispatch/direct-socket.ts', 'dispatch/identity.ts',
     'errors.ts', 'executor.ts', 'subrequest.ts', 'subresponse.ts'

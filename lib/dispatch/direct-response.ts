@@ -1,8 +1,8 @@
 import { Buffer } from 'node:buffer'
 import { ServerResponse, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
 import type { Socket } from 'node:net'
-import process from 'node:process'
 import type { Subresponse } from '../subresponse.ts'
+import { callSoon, endSoon, isAlone, type EndingResponse } from './direct-end.ts'
 import { endRequest } from './direct-request.ts'
 import type { DirectSocket } from './direct-socket.ts'
 
@@ -10,40 +10,48 @@ import type { DirectSocket } from './direct-socket.ts'
 export type Head = Pick<Subresponse, 'status' | 'reason' | 'headers'>
 
 const kHead = Symbol('fastify-batch-requests.head')
+const kPlain = Symbol('fastify-batch-requests.plain')
 
 type HeaderValue = OutgoingHttpHeaders[string]
 type GivenHeaders = OutgoingHttpHeaders | HeaderValue[] | Array<[name: string, value: HeaderValue]> | null | undefined
 
+type Callback = (error: null) => void
+
 /** What of a response is Node's own business, and where it leaves for its socket. */
-interface Response extends ServerResponse<IncomingMessage> {
+interface Response extends EndingResponse {
   [kHead]?: Head
+  /** Whether Node had nothing to say about the head. */
+  [kPlain]?: true
   chunkedEncoding: boolean
   _header: string
-  _headerSent: boolean
+  readonly _hasBody: boolean
   _contentLength: number | null
   _closed: boolean
   destroyed: boolean
+  readonly strictContentLength: boolean
+  readonly writableCorked: number
   _storeHeader (statusLine: string, headers: GivenHeaders): void
-  _send (data: string | Uint8Array, encoding?: BufferEncoding | null, callback?: (() => void) | null): boolean
+  _send (data: string | Uint8Array, encoding?: BufferEncoding | null, callback?: Callback | null): boolean
 }
 
 // Its second argument is not in the types of Node.
 const ResponseWithOptions = ServerResponse as unknown as new (request: IncomingMessage, options: object) => Response
 
-const { _storeHeader: writeHeaderText } = ServerResponse.prototype as Response
+const { _storeHeader: writeHeaderText, end } = ServerResponse.prototype as Response
 
 /**
  * Makes a response of Node's own that leaves its answer with a `DirectSocket`.
  *
- * Two methods are ours: the one that makes the text of the head, and the one that sends parts of the body. All else,
- * the checks, the states, the callbacks and the order of events, is Node's own, in every version. They are properties
- * of the object itself, as Express takes the prototype away.
+ * Three methods are ours: the one that makes the text of the head, the one that sends parts of the body, and the end of
+ * answers that nobody watches. All else, the checks, the states, the callbacks and the order of events, is Node's own,
+ * in every version. They are properties of the object itself, as Express takes the prototype away.
  */
 export function createResponse (request: IncomingMessage, socket: DirectSocket, server: object): ServerResponse {
   // `highWaterMark` and `rejectNonStandardBodyWrites` are properties of a server and options of its responses.
   const response = new ResponseWithOptions(request, server)
   response._storeHeader = storeHeader
   response._send = send
+  response.end = endWhole as Response['end']
   assign(socket, response)
   response.on('finish', onFinish)
   return response
@@ -72,6 +80,7 @@ function storeHeader (this: Response, statusLine: string, given: GivenHeaders): 
     this._header = statusLine
     this._contentLength = Number(plain['content-length'])
     this[kHead] = { status: this.statusCode, reason: this.statusMessage, headers: plain }
+    this[kPlain] = true
     return
   }
   writeHeaderText.call(this, statusLine, given)
@@ -87,15 +96,35 @@ function storeHeader (this: Response, statusLine: string, given: GivenHeaders): 
 }
 
 function send (
-  this: Response, data: string | Uint8Array, encoding?: BufferEncoding | null, callback?: (() => void) | null
+  this: Response, data: string | Uint8Array, encoding?: BufferEncoding | null, callback?: Callback | null
 ): boolean {
   const socket = this.socket as unknown as DirectSocket | null
   if (socket === null || socket.destroyed) return false
   this._headerSent = true
-  if (typeof callback === 'function') process.nextTick(callback, null)
+  if (typeof callback === 'function') callSoon(this, callback, null)
   if (data.length === 0) return true
   // A copy: whoever wrote it may use its memory again.
   return socket.keep(typeof data === 'string' ? Buffer.from(data, encoding ?? 'utf8') : Buffer.from(data))
+}
+
+/** Ends what is nothing but a plain head and a body, and leaves all else to Node. */
+function endWhole (this: Response, data?: unknown, encoding?: unknown, callback?: unknown): Response {
+  const socket = this.socket as unknown as DirectSocket | null
+  if (encoding == null && callback == null && (typeof data === 'string' || data instanceof Uint8Array) && isWhole(this)) {
+    send.call(this, data)
+    if (socket?.destroyed === false) {
+      endSoon(this)
+      socket.answered()
+      return this
+    }
+  }
+  return end.call(this, data, encoding as BufferEncoding, callback as () => void) as Response
+}
+
+/** Whether a response has a plain head, and nobody waits for its end. */
+function isWhole (response: Response): boolean {
+  return response[kPlain] === true && response._hasBody && !response.finished && !response.strictContentLength &&
+    response.writableCorked === 0 && isAlone(response)
 }
 
 /** What a server does when a response is complete, in its order. */
@@ -103,7 +132,7 @@ function onFinish (this: Response): void {
   const socket = this.socket as unknown as DirectSocket
   endRequest(this.req)
   detach(socket, this)
-  process.nextTick(closeResponse, this)
+  callSoon(this, closeResponse, this)
   socket.answered()
 }
 

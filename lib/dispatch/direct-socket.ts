@@ -78,6 +78,7 @@ export class DirectSocket extends VirtualSocket {
 
   /** To be called when the answer is complete. The connection stays. */
   answered (): void {
+    if (this.request === undefined) return
     this.request = undefined
     clearTimeout(this.#timer)
     this.#owner.onEnd(true)

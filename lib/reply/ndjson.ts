@@ -49,6 +49,8 @@ export class NdjsonAnswer extends Readable implements BatchAnswer {
     this.#summary.add(outcome)
     if (this.#early !== undefined) {
       this.#early.push(outcome)
+      // Nothing further starts until somebody reads: what it would be answered with could find no room.
+      this.full = true
       return this.#begin()
     }
     try {
@@ -70,6 +72,7 @@ export class NdjsonAnswer extends Readable implements BatchAnswer {
     const outcomes = this.#early!
     this.#early = undefined
     for (const outcome of outcomes) this.#pushLine(outcome, false)
+    this.full = true
     if (this.#ended) this.#pushEnd()
     const inOrder = outcomes.toSorted((a, b) => a.index - b.index)
     return { payload: this, outcomes: inOrder, duration: undefined }

@@ -49,7 +49,7 @@ const left = new Set(['connection', 'keep-alive', 'transfer-encoding', 'trailer'
 const titles = { few: '', all: ', watched', none: ', alone' }
 
 // Without a listener, an error would be the end of the process.
-const emitsErrors = /^breaks(?!: a socket)|after (end|finish|close)|when it is over|text\) twice|fails$|too little$/
+const emitsErrors = /^breaks(?!: a socket)|after (end|finish|close)|when it is over|text\) twice|fails$|too little$|in the same tick$/
 
 const cases: Case[] = Object.keys(scripts).flatMap(name => ['GET', 'POST', 'HEAD'].flatMap(method => (
   (['few', 'all', 'none'] as const).map(listeners => ({ name, method, listeners }))

@@ -82,6 +82,29 @@ t.test('a context that is entered in a subrequest reaches neither its siblings n
   t.strictSame(seen, Array(8).fill(undefined))
 })
 
+t.test('who listens to a response after its end is heard of, in the context of the end', async t => {
+  const storage = new AsyncLocalStorage<string>()
+  const app = build(t, { executor })
+  const heard: unknown[] = []
+  const listen = (raw: ServerResponse, event: string, url: string) => {
+    raw.on(event, () => { heard.push([url, storage.getStore()]) })
+  }
+  const answer = (raw: ServerResponse) => { raw.writeHead(200, { 'content-length': '1' }).end('x') }
+  app.get('/at-once/:event', ({ url, params }, { raw }) => storage.run(url, () => {
+    answer(raw)
+    listen(raw, (params as { event: string }).event, url)
+  }))
+  // Before the end, but after that of the item before.
+  app.get('/in-a-tick/:event', ({ url, params }, { raw }) => storage.run(url, () => {
+    process.nextTick(listen, raw, (params as { event: string }).event, url)
+    answer(raw)
+  }))
+  const urls = ['/at-once/finish', '/at-once/close', '/in-a-tick/finish', '/in-a-tick/close']
+  await injectBatch(app, urls.map(get))
+  await new Promise(setImmediate)
+  t.strictSame(heard.sort(), urls.map(url => [url, url]).sort())
+})
+
 t.test('what runs when nobody waits any more comes to an end, whatever it does', async t => {
   const phases: Record<string, (req: IncomingMessage, res: ServerResponse, body: Readable) => void> = {
     'waiting for something': () => {},
