@@ -75,12 +75,11 @@ export function startRun (plan: Plan, settings: RunSettings, { sink, ...given }:
   const answers = new Answers(settings)
   const waits = (item: PlannedItem) => schedule.waits(item)
   const running = new Running()
-  // Turns are granted where another batch ended one, and room is made where a client reads. What starts then is to have
-  // the asynchronous context of this batch nevertheless.
+  // What starts, starts where another one ended, even of another batch: the asynchronous context must be this batch's.
   const scope = new AsyncResource('Batch', { requireManualDestroy: true })
   const turns = new Turns({
     perBatch: plan.atomic ? 1 : executor.perBatch,
-    takeTurn: takeTurn && takeTurnInScope,
+    takeTurn,
     ready: () => sink.full ? 0 : schedule.ready,
     running: () => running.size,
     startNext
@@ -99,7 +98,7 @@ export function startRun (plan: Plan, settings: RunSettings, { sink, ...given }:
   return {
     ended: new Promise(resolve => {
       finish = resolve
-      sink.onRoom = onRoom
+      sink.onRoom = advance
       if (progress !== undefined) resume(progress)
       if (refusal === undefined) advance()
       else drain(refusal)
@@ -124,20 +123,11 @@ export function startRun (plan: Plan, settings: RunSettings, { sink, ...given }:
     finish()
   }
 
-  function takeTurnInScope (grant: (release: Release) => void): void {
-    takeTurn!(release => { scope.runInAsyncScope(grant, undefined, release) })
-  }
-
-  function onRoom (): void {
-    scope.runInAsyncScope(advance)
-  }
-
   function startNext (release: Release | undefined, now: number): void {
     // Since the turn was taken, all may have been answered without having been started, or the client have fallen back.
     const planned = sink.full ? undefined : schedule.take()
     if (planned === undefined) release?.()
-    else if (planned.original === undefined) start(planned, release, now)
-    else repeat(planned, release)
+    else scope.runInAsyncScope(planned.original === undefined ? start : repeat, undefined, planned, release, now)
   }
 
   function start (planned: PlannedItem, release: Release | undefined, started: number): void {
