@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import type { FastifyInstance } from 'fastify'
 import { ExecutorFailedError, InvalidStatusError, ResponseTooLargeError } from './errors.ts'
 import type { ExecutionContext, Executor } from './executor.ts'
@@ -56,12 +57,16 @@ export function execute (
   }
   try {
     Promise.resolve(executor.execute(subrequest, execution)).then(subresponse => {
-      if (subresponse?.body instanceof Uint8Array) answered(checkSubresponse(subresponse, execution.maxResponseBytes))
-      else fail(new TypeError('the body of a Subresponse must be a Uint8Array'))
+      if (isBody(subresponse?.body)) answered(checkSubresponse(subresponse, execution.maxResponseBytes))
+      else fail(new TypeError('the body of a Subresponse must be a Uint8Array or a string'))
     }, fail)
   } catch (cause) {
     fail(cause)
   }
+}
+
+function isBody (body: unknown): boolean {
+  return typeof body === 'string' || body instanceof Uint8Array
 }
 
 // What says why there is no answer is always left, and no way past the limits.
@@ -72,7 +77,7 @@ function checkSubresponse (subresponse: Subresponse, maxBytes: number): Subrespo
   if (!Number.isInteger(status) || status < 200 || status > 999) {
     return failedSubresponse(new InvalidStatusError(String(status)), 'unknown')
   }
-  if (body.byteLength > (outcome === undefined ? maxBytes : maxFailureBytes)) {
+  if (Buffer.byteLength(body) > (outcome === undefined ? maxBytes : maxFailureBytes)) {
     return failedSubresponse(new ResponseTooLargeError(maxBytes), 'unknown')
   }
   return subresponse

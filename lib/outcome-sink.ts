@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import type { Outcome } from './outcome.ts'
 
 /** Where the outcomes of a batch go, each as soon as it is known. */
@@ -26,6 +27,6 @@ export class OutcomeList implements OutcomeSink {
     const { index, subresponse } = outcome
     this.outcomes[index] = outcome
     // What the plugin itself answers is small, and always has its place.
-    if (subresponse.outcome === undefined) this.heldBytes += subresponse.body.byteLength
+    if (subresponse.outcome === undefined) this.heldBytes += Buffer.byteLength(subresponse.body)
   }
 }

@@ -1,4 +1,5 @@
 import { AsyncResource } from 'node:async_hooks'
+import { Buffer } from 'node:buffer'
 import { performance } from 'node:perf_hooks'
 import type { FastifyError, FastifyInstance } from 'fastify'
 import { channels } from './diagnostics.ts'
@@ -190,7 +191,7 @@ export function startRun (plan: Plan, settings: RunSettings, { sink, ...given }:
 
   /** Gives the answer, or if there is no room for it what is to be said instead. */
   function fit (subresponse: Subresponse): Subresponse {
-    if (subresponse.outcome !== undefined || subresponse.body.byteLength <= bytesLeft()) return subresponse
+    if (subresponse.outcome !== undefined || Buffer.byteLength(subresponse.body) <= bytesLeft()) return subresponse
     return failedSubresponse(new ResponseTooLargeError(bytesLeft()), 'unknown')
   }
 

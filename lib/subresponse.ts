@@ -1,4 +1,4 @@
-import { Buffer } from 'node:buffer'
+import { Buffer, isUtf8 } from 'node:buffer'
 import { STATUS_CODES } from 'node:http'
 import { safeParse } from 'fast-content-type-parse'
 import type { FastifyError } from 'fastify'
@@ -16,7 +16,8 @@ export interface Subresponse {
   readonly reason: string
   /** By lower-case name; a header that was sent several times is an array. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
-  readonly body: Uint8Array
+  /** Bytes, or text, which stands for its bytes in utf-8. */
+  readonly body: Uint8Array | string
   readonly outcome?: IncompleteOutcome
   /** Of the error, if it is not the app that answered. */
   readonly code?: string
@@ -38,6 +39,14 @@ export function failedSubresponse (error: FastifyError, outcome: IncompleteOutco
 /** Writes an error as Fastify does by default, whatever error handler the app has. */
 export function errorBody ({ statusCode, code, message }: FastifyError): string {
   return JSON.stringify({ statusCode, code, error: STATUS_CODES[statusCode!], message })
+}
+
+/** Gives a body as text, or `undefined` if it is bytes that are none. */
+export function textOf ({ body }: Subresponse): string | undefined {
+  // Half a surrogate pair has no bytes in utf-8.
+  if (typeof body === 'string') return body.toWellFormed()
+  const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+  return isUtf8(bytes) ? bytes.toString() : undefined
 }
 
 /** Whether the body says that it is JSON. */

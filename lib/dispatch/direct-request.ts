@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer'
 import { IncomingMessage, type IncomingHttpHeaders } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Subrequest } from '../subrequest.ts'
-import { DirectSocket } from './direct-socket.ts'
+import { DirectSocket, type SocketOwner } from './direct-socket.ts'
 
 /** The state of its stream. Most of it is in one number, which has another name in every version. */
 type State = Record<string | symbol, unknown>
@@ -78,7 +78,7 @@ let freshState: unknown
 let endedState: unknown
 
 function learnEndedState (): void {
-  const socket = new DirectSocket({}, 0, { onClose () {}, onEnd () {} })
+  const socket = new DirectSocket({}, 0, {} as SocketOwner)
   const request = createRequest({ method: 'GET', url: '/', headers: {}, body: undefined }, socket) as Parsed
   const { _readableState: state } = request
   const fresh = { ...state }

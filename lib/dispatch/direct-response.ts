@@ -103,8 +103,9 @@ function send (
   this._headerSent = true
   if (typeof callback === 'function') callSoon(this, callback, null)
   if (data.length === 0) return true
+  if (typeof data === 'string') return socket.keep(encoding == null || encoding === 'utf8' ? data : Buffer.from(data, encoding))
   // A copy: whoever wrote it may use its memory again.
-  return socket.keep(typeof data === 'string' ? Buffer.from(data, encoding ?? 'utf8') : Buffer.from(data))
+  return socket.keep(Buffer.from(data))
 }
 
 /** Ends what is nothing but a plain head and a body, and leaves all else to Node. */

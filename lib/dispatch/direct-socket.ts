@@ -35,7 +35,7 @@ export class DirectSocket extends VirtualSocket {
   /** Whether the answer was broken off because it passed the limit. */
   tooLarge = false
 
-  #chunks: Buffer[] | undefined
+  #chunks: Array<Buffer | string> | undefined
   #bytesLeft: number
   #waiting = 0
   #timer: NodeJS.Timeout | undefined
@@ -59,9 +59,10 @@ export class DirectSocket extends VirtualSocket {
    * Keeps a part of the answer, or breaks the answer off when it passes the limit.
    * @returns false if the writer is to wait for `drain`, as with any other socket, or for ever
    */
-  keep (chunk: Buffer): boolean {
+  keep (chunk: Buffer | string): boolean {
+    const bytes = Buffer.byteLength(chunk)
     this.#timer?.refresh()
-    this.#bytesLeft -= chunk.byteLength
+    this.#bytesLeft -= bytes
     if (this.#bytesLeft < 0) {
       this.tooLarge = true
       this.destroy()
@@ -69,10 +70,10 @@ export class DirectSocket extends VirtualSocket {
     }
     if (this.#chunks === undefined) this.#chunks = [chunk]
     else this.#chunks.push(chunk)
-    this.#waiting += chunk.byteLength
+    this.#waiting += bytes
     if (this.#waiting < this.writableHighWaterMark) return true
     // Others get their turns while a long answer is written.
-    if (this.#waiting - chunk.byteLength < this.writableHighWaterMark) setImmediate(() => { this.#drain() })
+    if (this.#waiting - bytes < this.writableHighWaterMark) setImmediate(() => { this.#drain() })
     return false
   }
 
@@ -85,9 +86,10 @@ export class DirectSocket extends VirtualSocket {
   }
 
   /** Gives what was kept. */
-  read (): Buffer {
-    const chunks = this.#chunks ?? []
-    return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
+  read (): Buffer | string {
+    const chunks = this.#chunks ?? ['']
+    if (chunks.length === 1) return chunks[0]!
+    return Buffer.concat(chunks.map(chunk => typeof chunk === 'string' ? Buffer.from(chunk) : chunk))
   }
 
   /** Closes the connection from the other end, as a client does that goes away. */
@@ -120,7 +122,7 @@ export class DirectSocket extends VirtualSocket {
     const { unread } = this
     this.unread = undefined
     unread?.push(null)
-    return this
+    return super.resume()
   }
 
   override setTimeout (milliseconds: number, callback?: () => void): this {

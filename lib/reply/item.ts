@@ -1,6 +1,6 @@
-import { Buffer, isUtf8 } from 'node:buffer'
+import { Buffer } from 'node:buffer'
 import type { Outcome } from '../outcome.ts'
-import { isJson, isShownHeader, type Subresponse } from '../subresponse.ts'
+import { isJson, isShownHeader, textOf, type Subresponse } from '../subresponse.ts'
 
 /** How answers are written, from the options. */
 export interface ItemSettings {
@@ -58,15 +58,16 @@ function writeHeaders ({ headers }: Subresponse, duration: number, settings: Ite
 }
 
 function writeBody (subresponse: Subresponse, { responseBody }: ItemSettings): string {
-  const { body } = subresponse
-  const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
-  if (!isUtf8(bytes)) return `"body":"${bytes.toString('base64')}","body_encoding":"base64"`
-
-  const text = bytes.toString()
+  const text = textOf(subresponse)
+  if (text === undefined) return `"body":"${toBase64(subresponse.body as Uint8Array)}","body_encoding":"base64"`
   if (responseBody === 'string' || text === '' || !isJson(subresponse)) return `"body":${JSON.stringify(text)}`
   // The text itself is put in, not what it parses to: numbers keep their digits, and nothing is printed twice.
   // Parsing it is what makes that safe: text that is not one JSON value could end this answer and begin another.
   return parses(text) ? `"body":${text}` : `"body":${JSON.stringify(text)},"body_encoding":"text"`
+}
+
+function toBase64 ({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString('base64')
 }
 
 function parses (text: string): boolean {

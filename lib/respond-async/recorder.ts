@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import type { OutcomeSink } from '../outcome-sink.ts'
 import type { Outcome } from '../outcome.ts'
 import { Summary } from '../reply/summary.ts'
@@ -54,6 +55,6 @@ export class Recorder implements OutcomeSink {
     const { index, subresponse } = outcome
     this.#recorded.add(index)
     this.#summary.add(outcome)
-    if (subresponse.outcome === undefined) this.heldBytes += subresponse.body.byteLength
+    if (subresponse.outcome === undefined) this.heldBytes += Buffer.byteLength(subresponse.body)
   }
 }

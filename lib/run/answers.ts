@@ -1,7 +1,7 @@
 import type { Outcome } from '../outcome.ts'
 import { valueAt } from '../plan/bindings.ts'
 import type { PlannedItem } from '../plan/item.ts'
-import { isJson, isShownHeader, type Subresponse } from '../subresponse.ts'
+import { isJson, isShownHeader, textOf, type Subresponse } from '../subresponse.ts'
 
 /** What bindings see of an answer: what the client will see of it, with its body parsed. */
 interface Answer {
@@ -78,13 +78,8 @@ function readAnswer (subresponse: Subresponse, { exposeCookies }: AnswersSetting
 }
 
 function readBody (subresponse: Subresponse): unknown {
-  let text
-  try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(subresponse.body)
-  } catch {
-    return undefined
-  }
-  if (!isJson(subresponse)) return text
+  const text = textOf(subresponse)
+  if (text === undefined || !isJson(subresponse)) return text
   try {
     return JSON.parse(text)
   } catch {

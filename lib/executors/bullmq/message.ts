@@ -66,11 +66,11 @@ function reviveCertificate ({ peerCertificate }: Connection): void {
   }
 }
 
-function write (head: object, body: Uint8Array = new Uint8Array()): Buffer {
+function write (head: object, body: Uint8Array | string = ''): Buffer {
   const text = Buffer.from(JSON.stringify(head))
   const length = Buffer.alloc(lengthBytes)
   length.writeUInt32BE(text.length)
-  return Buffer.concat([length, text, body])
+  return Buffer.concat([length, text, typeof body === 'string' ? Buffer.from(body) : body])
 }
 
 function read (message: Buffer): { head: ReturnType<typeof JSON.parse>, body: Buffer } {
