@@ -3,6 +3,9 @@ import { execFileSync, fork } from 'node:child_process'
 import { once } from 'node:events'
 import autocannon from 'autocannon'
 
+// Seconds.
+const warmUp = 1.5
+
 /** Starts a server on core 0, and moves this process, which makes the load, to core 1. */
 async function startServer ({ server: file = 'server.js' }) {
   pin(process.pid, 1)
@@ -69,22 +72,22 @@ async function check ({ origin }, { path, items, request = items === undefined ?
 }
 
 /**
- * Measures targets in turns, round after round: what else the machine does meets all of them. The first round warms up
- * and is not counted. Each target has a server of its own, so that what one does to the heap and to the compiled code
- * is not paid by another; those whose turn it is not do nothing.
+ * Measures targets in turns, round after round: what else the machine does meets all of them. Each measurement has a
+ * server process of its own, which is warmed up first: what V8 decides in the first second of a process, and keeps to,
+ * is another thing in the next one.
  * @returns one array of results for each target
  */
 export async function alternate (targets, { rounds, seconds }) {
-  const servers = await Promise.all(targets.map(startServer))
   const results = targets.map(() => [])
-  for (let round = -1; round < rounds; round++) {
+  for (let round = 0; round < rounds; round++) {
     for (const [index, target] of targets.entries()) {
-      if (round < 0) await check(servers[index], target)
-      const result = await load(servers[index], { ...target, seconds })
-      if (round >= 0) results[index].push(result)
+      const server = await startServer(target)
+      if (round === 0) await check(server, target)
+      await load(server, { ...target, seconds: warmUp })
+      results[index].push(await load(server, { ...target, seconds }))
+      server.stop()
     }
   }
-  for (const server of servers) server.stop()
   return results
 }
 

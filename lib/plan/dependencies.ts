@@ -55,11 +55,20 @@ function findDependencies (
 ): readonly Linked[] {
   const ids: readonly string[] = item.depends_on ?? none
   if (ids.length === 0 && bindings.length === 0) return none
-  const named = ids.map((id, n) => byId.get(id) ?? refuse(`batch/${index}/depends_on/${n}`, id))
+  const find = (id: string, n: number) => byId.get(id) ?? refuse(`batch/${index}/depends_on/${n}`, id)
+  const named = ids.length === 1 ? [findBeside(index, ids[0]!, items) ?? find(ids[0]!, 0)] : ids.map(find)
   if (bindings.length === 0) return named
   return [...named, ...bindings.map(({ from, place }) => (
     typeof from === 'number' ? items[from]! : byId.get(from) ?? refuse(place, from)
   ))]
+}
+
+/** What an item waits for alone often stands beside it, and is found without a look at the map. */
+function findBeside (index: number, id: string, items: readonly Linked[]): Linked | undefined {
+  const before = items[index - 1]
+  if (before?.item.id === id) return before
+  const after = items[index + 1]
+  return after?.item.id === id ? after : undefined
 }
 
 function nameTheSame (one: Linked, other: Linked): boolean {
@@ -72,8 +81,8 @@ function nameTheSame (one: Linked, other: Linked): boolean {
 
 function addDependents (dependency: Linked, items: readonly Linked[], start: number, end: number): void {
   // The list of all that have none is shared.
-  if (dependency.dependents.length === 0) dependency.dependents = items.slice(start, end)
-  else for (let n = start; n < end; n++) dependency.dependents.push(items[n]!)
+  if (dependency.dependents.length > 0) for (let n = start; n < end; n++) dependency.dependents.push(items[n]!)
+  else dependency.dependents = end - start === 1 ? [items[start]!] : items.slice(start, end)
 }
 
 function refuse (place: string, id: string): never {
