@@ -35,7 +35,7 @@ t.test('one that fails is answered 502, for that item alone, and the cause is in
     async () => { throw new Error('rejected') },
     () => { throw new Error('thrown') },
     async () => undefined as never,
-    async () => ({ ...fine, body: 'text' as never }),
+    async () => ({ ...fine, body: 5 as never }),
     async () => fine
   ]
   const app = build(t, { executor: executor(({ batch }) => failures[batch.index]!()) }, { logger: { level: 'error', stream } })
@@ -47,6 +47,29 @@ t.test('one that fails is answered 502, for that item alone, and the cause is in
   t.match(JSON.parse(batch[0]!.body), { code: 'FST_BATCH_EXECUTOR_FAILED', message: 'the executor "own" failed' })
   t.equal(lines.length, 4)
   t.match(lines[0], { batch: { requestId: 'req-1', index: 0 }, err: { message: /the executor "own" failed: rejected/ } })
+})
+
+t.test('a body may be text, and counts as its bytes in utf-8', async t => {
+  const type = { 'content-type': 'application/json' }
+  const bodies = ['', 'text', 'töxt', '{"a":"é"}', 'half \ud83d', 'ääää', '12345678', 'ääääa', '123456789']
+  const text = executor(async ({ batch }) => ({ ...fine, headers: type, body: bodies[batch.index]! }))
+  const bytes = executor(async ({ batch }) => ({ ...fine, headers: type, body: Buffer.from(bodies[batch.index]!) }))
+  const items = bodies.map(() => get('/'))
+  const options = { maxResponseBytes: 100, durationHeader: false } as const
+  for (const responseBody of ['string', 'json'] as const) {
+    const { batch } = await injectBatch(build(t, { ...options, responseBody, executor: text }), items)
+    t.strictSame(batch, (await injectBatch(build(t, { ...options, responseBody, executor: bytes }), items)).batch)
+  }
+  const { batch } = await injectBatch(build(t, { ...options, maxResponseBytes: 8, executor: text }), items)
+  t.strictSame(batch.map(answer => answer.status_code), [200, 200, 200, 502, 200, 200, 200, 502, 502])
+
+  // What later items take, and what all together may have.
+  const bind = await injectBatch(build(t, { executor: text }), [
+    ...items.slice(0, 3), { id: 'a', ...get('/') }, { method: 'put', url: '/', body: {}, bind: { '/body/b': 'a/body/a' } }
+  ])
+  t.equal(bind.batch[4]!.status_code, 200)
+  const all = await injectBatch(build(t, { maxBatchResponseBytes: 13, executor: text }), items.slice(0, 5))
+  t.strictSame(all.batch.map(answer => answer.status_code), [200, 200, 200, 502, 502])
 })
 
 t.test('a final status must be one', async t => {

@@ -44,6 +44,13 @@ t.test('answers', async t => {
   t.pass('all')
 })
 
+t.test('answers whose body is text: its bytes cross', async t => {
+  fc.assert(fc.property(subresponse, text, (subresponse, body) => (
+    isDeepStrictEqual(readAnswer(writeAnswer({ ...subresponse, body } as never)), { ...subresponse, body: Buffer.from(body) })
+  )), { numRuns: 200 })
+  t.pass('all')
+})
+
 t.test('outcomes', async t => {
   const outcome = fc.record({
     index: fc.nat(), id: text, method: text, url: text, subresponse, duration: fc.nat(), abandoned: fc.boolean()
