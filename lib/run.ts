@@ -117,8 +117,8 @@ export function startRun (plan: Plan, settings: RunSettings, { sink, ...given }:
   }
 
   /** Lets start what may start now. Called again whenever that may have changed. */
-  function advance (): void {
-    turns.advance()
+  function advance (now?: number): void {
+    turns.advance(now)
     if (schedule.size > 0 || running.size > 0) return
     unwatch()
     finish()
@@ -179,10 +179,10 @@ export function startRun (plan: Plan, settings: RunSettings, { sink, ...given }:
     if (!running.delete(item)) return
     item.release?.()
     const { planned, subrequest } = item
-    const duration = performance.now() - item.started
-    const outcome = ended(planned, subrequest.url, fit(subresponse), { duration, abandoned })
+    const now = performance.now()
+    const outcome = ended(planned, subrequest.url, fit(subresponse), { duration: now - item.started, abandoned })
     item.answered?.(outcome)
-    settle(planned, outcome)
+    settle(planned, outcome, now)
   }
 
   function bytesLeft (): number {
@@ -196,14 +196,14 @@ export function startRun (plan: Plan, settings: RunSettings, { sink, ...given }:
   }
 
   /** Hands an outcome on, and lets go on, or not, what depends on it. */
-  function settle (planned: PlannedItem, outcome: Outcome): void {
+  function settle (planned: PlannedItem, outcome: Outcome, now?: number): void {
     const { status } = outcome.subresponse
     answers.keep(planned, outcome, waits)
     sink.deliver(outcome)
     if (status < 400) schedule.succeed(planned)
     else if (plan.stopOnError) skip(schedule.clear(), new StoppedError(planned.index, status))
     else skipDependents(planned, status)
-    advance()
+    advance(now)
   }
 
   function skipDependents (planned: PlannedItem, status: number): void {

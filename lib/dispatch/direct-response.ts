@@ -51,7 +51,8 @@ export function createResponse (request: IncomingMessage, socket: DirectSocket, 
   const response = new ResponseWithOptions(request, server)
   response._storeHeader = storeHeader
   response._send = send
-  response.end = endWhole as Response['end']
+  // Somebody else may have replaced it, to see all answers end.
+  if (response.end === end) response.end = endWhole as Response['end']
   assign(socket, response)
   response.on('finish', onFinish)
   return response

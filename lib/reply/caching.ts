@@ -6,5 +6,6 @@ import type { FastifyReply } from 'fastify'
  */
 export function sayHowToCache (reply: FastifyReply, variants: string): void {
   reply.header('cache-control', 'no-store')
-  reply.header('vary', [reply.getHeader('vary') ?? [], variants].flat().join(', '))
+  const before = reply.getHeader('vary')
+  reply.header('vary', before === undefined ? variants : [before, variants].flat().join(', '))
 }

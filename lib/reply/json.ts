@@ -13,6 +13,7 @@ export class JsonAnswer extends OutcomeList implements BatchAnswer {
   readonly #settings: ItemSettings
   readonly #summary: Summary
   #begin!: () => void
+  #summed!: BatchSummary
   #duration = 0
 
   constructor (size: number, atomic: boolean, settings: ItemSettings) {
@@ -24,14 +25,15 @@ export class JsonAnswer extends OutcomeList implements BatchAnswer {
 
   finish (milliseconds: number): BatchSummary {
     for (const outcome of this.outcomes) this.#summary.add(outcome)
+    this.#summed = this.#summary.toJSON()
     this.#duration = milliseconds
     this.#begin()
-    return this.#summary.toJSON()
+    return this.#summed
   }
 
   send (): SentAnswer {
     const answers = this.outcomes.map(outcome => writeItem(outcome, this.#settings)).join()
-    const payload = `{"batch":[${answers}],"summary":${JSON.stringify(this.#summary)}}`
+    const payload = `{"batch":[${answers}],"summary":${JSON.stringify(this.#summed)}}`
     return { payload, outcomes: this.outcomes, duration: this.#duration }
   }
 }

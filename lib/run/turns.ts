@@ -35,11 +35,14 @@ export class Turns {
     this.#settings = settings
   }
 
-  /** Lets start what may start now. To be called again whenever that may have changed. */
-  advance (): void {
+  /**
+   * Lets start what may start now. To be called again whenever that may have changed. `now` is by `performance.now()`,
+   * if it is known.
+   */
+  advance (now?: number): void {
     const { ready, running, perBatch, takeTurn } = this.#settings
     while (!this.#waiting && this.#due < ready() && running() + this.#due < perBatch) {
-      if (takeTurn === undefined) this.#startSoon()
+      if (takeTurn === undefined) this.#startSoon(undefined, now)
       else this.#waitForTurn(takeTurn)
     }
   }
@@ -55,9 +58,9 @@ export class Turns {
     atOnce = false
   }
 
-  #startSoon (release?: Release): void {
+  #startSoon (release?: Release, time?: number): void {
     if (this.#settings.running() + this.#due === 0) {
-      const now = performance.now()
+      const now = time ?? performance.now()
       if (now < this.#end) return this.#start(release, now)
     }
     this.#due++

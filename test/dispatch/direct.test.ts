@@ -105,6 +105,22 @@ t.test('who listens to a response after its end is heard of, in the context of t
   t.strictSame(heard.sort(), urls.map(url => [url, url]).sort())
 })
 
+t.test('who replaces the end of all responses sees these end as well', async t => {
+  const app = build(t, { executor })
+  app.get('/', async () => 'x')
+  await app.ready()
+  const ended: unknown[] = []
+  const { end } = ServerResponse.prototype
+  t.teardown(() => { ServerResponse.prototype.end = end })
+  ServerResponse.prototype.end = function (this: ServerResponse, ...given: Parameters<typeof end>) {
+    ended.push(given[0])
+    return end.apply(this, given)
+  } as typeof end
+  const context = { app, maxResponseBytes: 9, onAbort () {} } as unknown as ExecutionContext
+  const { status, body } = await executor.execute(subrequest, context)
+  t.strictSame([status, body, ended], [200, 'x', ['x']])
+})
+
 t.test('what runs when nobody waits any more comes to an end, whatever it does', async t => {
   const phases: Record<string, (req: IncomingMessage, res: ServerResponse, body: Readable) => void> = {
     'waiting for something': () => {},

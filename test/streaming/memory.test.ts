@@ -12,7 +12,8 @@ function boundOf (executor: string, dispatch: Dispatch): [count: number, limit: 
   return leaves && Number(process.versions.node.split('.', 1)) >= 24 ? [3000, 192] : [1000, 64]
 }
 
-// What is held is to be measured, not what V8 leaves lying about: it lets new objects fill up to 48 MiB, on Node 24 more.
+// What is held is to be measured, not what V8 leaves lying about: it lets new objects fill up to 48 MiB, and more from
+// Node 24 on.
 const execArgv = [...process.execArgv, '--max-semi-space-size=4']
 
 for (const executor of ['sequential', 'concurrent', 'processPool']) {
