@@ -44,7 +44,7 @@ export const items = [
   }, {
     name: 'an id names one item',
     file: 'lib/plan/dependencies.ts',
-    text: 'if (byId.has(id)) throw',
+    text: 'if (byId.size === size) throw',
     instead: 'if (false) throw',
     test: 'test/plan/dependencies.test.ts'
   }, {

@@ -22,13 +22,13 @@ export const runs = [
   }, {
     name: 'the answers of a batch have a limit together',
     file: 'lib/run.ts',
-    text: 'subresponse.outcome !== undefined || subresponse.body.byteLength <= bytesLeft()',
+    text: 'subresponse.outcome !== undefined || Buffer.byteLength(subresponse.body) <= bytesLeft()',
     instead: 'true',
     test: 'test/run/budgets.test.ts'
   }, {
     name: 'an answer has a limit, whatever the executor does',
     file: 'lib/execution.ts',
-    text: 'if (body.byteLength > (outcome === undefined ? maxBytes : maxFailureBytes)) {',
+    text: 'if (Buffer.byteLength(body) > (outcome === undefined ? maxBytes : maxFailureBytes)) {',
     instead: 'if (false) {',
     test: 'test/run/executor.test.ts'
   }, {
