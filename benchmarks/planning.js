@@ -37,7 +37,7 @@ export async function planning ({ rounds }) {
       for (let round = -10; round < rounds * 10; round++) {
         // Read anew each time, as it is by a server: V8 keeps what it knows of strings with them.
         const planned = time(JSON.parse(text), body => { planBatch(body, parent(items), rules) })
-        const unlinked = JSON.parse(text).batch.map((item, index) => planItem(item, index, parent(items), rules))
+        const unlinked = JSON.parse(text).batch.map((item, index) => planItem(item, index, rules))
         const linked = time(unlinked, linkItems)
         const started = performance.now()
         const response = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: text })

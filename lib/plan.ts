@@ -3,7 +3,7 @@ import { linkItems } from './plan/dependencies.ts'
 import { linkDuplicates } from './plan/duplicates.ts'
 import { planItem, type PlannedItem } from './plan/item.ts'
 import { bindLocalIds } from './plan/json-api.ts'
-import { buildSubrequest, type UnstartedSubrequest, type SubrequestRules } from './subrequest.ts'
+import { buildSubrequest, checkItem, type CheckedItem, type Start, type Subrequest, type SubrequestRules } from './subrequest.ts'
 import type { BatchBody, BatchItem } from './wire/schema.ts'
 
 /** A batch that was checked whole: everything in it can be run. */
@@ -14,8 +14,10 @@ export interface Plan {
   readonly stopOnError: boolean
   /** Whether all of it happens or nothing. */
   readonly atomic: boolean
-  /** Turns an item whose bindings were filled in into a subrequest, by the rules of all others. */
-  readonly build: (item: BatchItem, index: number) => UnstartedSubrequest
+  /** Checks an item whose bindings were filled in, by the rules of all others. */
+  readonly check: (item: BatchItem, index: number) => CheckedItem
+  /** Makes the subrequest of an item that starts. */
+  readonly build: (checked: CheckedItem, start: Start) => Subrequest
 }
 
 /** What is the same for all batches of a batch route. */
@@ -28,15 +30,16 @@ export interface PlanRules extends SubrequestRules {
 
 /** Plans a batch, or throws the first reason why one of its items cannot run: then none does. */
 export function planBatch (body: BatchBody, parent: Parent, rules: PlanRules): Plan {
-  const planned = body.batch.map((item, index) => planItem(item, index, parent, rules))
+  const planned = body.batch.map((item, index) => planItem(item, index, rules))
   const items = rules.jsonApi ? bindLocalIds(planned, rules.defaultContentType) : planned
   linkItems(items)
-  if (rules.dedupe) linkDuplicates(items, rules.requestIdHeader)
+  if (rules.dedupe) linkDuplicates(items, parent.headers, rules.requestIdHeader)
   const atomic = body.atomic ?? false
   return {
     items,
     stopOnError: atomic || body.on_error === 'stop',
     atomic,
-    build: (item, index) => buildSubrequest(item, index, parent, rules)
+    check: (item, index) => checkItem(item, index, rules),
+    build: (checked, start) => buildSubrequest(checked, start, parent, rules)
   }
 }

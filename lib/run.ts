@@ -18,7 +18,7 @@ import { Running, type RunningItem } from './run/running.ts'
 import { Schedule } from './run/schedule.ts'
 import { Turns } from './run/turns.ts'
 import type { Release, SharedExecutor } from './shared-executor.ts'
-import { begin, type Subrequest } from './subrequest.ts'
+import type { Subrequest } from './subrequest.ts'
 import { failedSubresponse, type Subresponse } from './subresponse.ts'
 
 export interface RunSettings {
@@ -161,13 +161,14 @@ export function startRun (plan: Plan, settings: RunSettings, { sink, ...given }:
     const { subresponse, duration } = answers.outcomeOf(planned.original!)
     answers.release(planned)
     release?.()
-    settle(planned, ended(planned, planned.subrequest!.url, fit(subresponse), { duration, abandoned: false }))
+    settle(planned, ended(planned, planned.checked!.url, fit(subresponse), { duration, abandoned: false }))
   }
 
   function prepare (planned: PlannedItem, started: number): Subrequest {
-    const fill = () => fillBindings(planned, answers, settings.maxBodyBytes)
-    const subrequest = planned.subrequest ?? plan.build(fill(), planned.index)
-    return begin(subrequest, epoch + Math.min(started + subrequestTimeout, deadline), transaction)
+    const { item: { id }, index } = planned
+    const checked = planned.checked ?? plan.check(fillBindings(planned, answers, settings.maxBodyBytes), index)
+    const givenUp = epoch + Math.min(started + subrequestTimeout, deadline)
+    return plan.build(checked, { index, id, deadline: givenUp, transaction })
   }
 
   function ask (item: RunningItem): void {

@@ -2,7 +2,7 @@ import { InvalidMethodError, InvalidUrlError } from './errors.ts'
 import { excerpt } from './excerpt.ts'
 import type { Connection, Origin, Parent } from './parent.ts'
 import { encodeBody } from './subrequest/body.ts'
-import { setItemHeaders, type HeaderPolicy, type Headers } from './subrequest/headers.ts'
+import { readItemHeaders, type HeaderPolicy, type Headers } from './subrequest/headers.ts'
 import { refuseUrl } from './subrequest/url.ts'
 import type { BatchItem } from './wire/schema.ts'
 
@@ -46,9 +46,20 @@ export interface Subrequest {
   readonly route: string
 }
 
-/** A subrequest of which it is not known when it will start. */
-export interface UnstartedSubrequest extends Omit<Subrequest, 'batch'> {
-  readonly batch: Omit<BatchContext, 'deadline' | 'transaction'>
+/** What an item asks for, once it was checked: a subrequest can be made of it. */
+export interface CheckedItem {
+  /** Upper case. */
+  readonly method: string
+  readonly url: string
+  /** Those of its own, by lower-case name. `undefined` if it has none. */
+  readonly headers: Readonly<Headers> | undefined
+  readonly body: Uint8Array | undefined
+}
+
+/** What is known of a subrequest when it starts. */
+export interface Start extends Pick<BatchContext, 'index' | 'id' | 'transaction'> {
+  /** In milliseconds since 1970, with fractions. */
+  readonly deadline: number
 }
 
 /** What is the same for all subrequests of a batch route. */
@@ -62,38 +73,34 @@ export interface SubrequestRules {
 }
 
 /**
- * Turns an item into a subrequest, or throws the first reason why it cannot be one.
+ * Checks an item by itself, or throws the first reason why it cannot be a subrequest.
  * @throws InvalidMethodError, InvalidUrlError, InvalidHeaderError, ProtectedHeaderError, InvalidBodyError
  */
-export function buildSubrequest (
-  item: BatchItem, index: number, parent: Parent, rules: SubrequestRules
-): UnstartedSubrequest {
-  const { requestId, size, route, connection, origin } = parent
-  const method = rules.methods.has(item.method) ? item.method : item.method.toUpperCase()
-  if (!rules.methods.has(method)) {
+export function checkItem (item: BatchItem, index: number, { methods, headerPolicy }: SubrequestRules): CheckedItem {
+  const method = methods.has(item.method) ? item.method : item.method.toUpperCase()
+  if (!methods.has(method)) {
     throw new InvalidMethodError(`batch/${index}/method`, `"${excerpt(item.method)}" is not supported`)
   }
   const reason = refuseUrl(item.url)
   if (reason !== undefined) throw new InvalidUrlError(`batch/${index}/url`, reason)
-
   const body = encodeBody(item, index)
-  const headers = { ...parent.headers }
-  if (item.headers !== undefined) setItemHeaders(headers, item.headers, rules.headerPolicy, `batch/${index}/headers`)
-  if (body !== undefined) headers['content-type'] ??= rules.defaultContentType
-  if (rules.requestIdHeader !== false) headers[rules.requestIdHeader] = `${requestId}.${index}`
-
-  const { id } = item
-  const batch = id === undefined ? { requestId, index, size } : { requestId, index, size, id }
-  return { method, url: item.url, headers, body, connection, origin, batch, route }
+  const headers = item.headers && readItemHeaders(item.headers, headerPolicy, `batch/${index}/headers`)
+  return { method, url: item.url, headers, body }
 }
 
 /**
- * Gives a subrequest as it is handed to an executor, whose handlers find at `request.batch` when it will be given up,
- * in milliseconds since 1970, and the transaction of an atomic batch.
+ * Makes the subrequest of an item that starts. Its handlers find at `request.batch` when it will be given up, in
+ * milliseconds since 1970, and the transaction of an atomic batch.
  */
-export function begin (subrequest: UnstartedSubrequest, deadline: number, transaction: unknown): Subrequest {
-  const { method, url, headers, body, connection, origin, route } = subrequest
-  const { requestId, index, size, id } = subrequest.batch
+export function buildSubrequest (
+  { method, url, headers: own, body }: CheckedItem, { index, id, deadline, transaction }: Start, parent: Parent,
+  rules: SubrequestRules
+): Subrequest {
+  const { requestId, size, route, connection, origin } = parent
+  const headers: Headers = own === undefined ? { ...parent.headers } : { ...parent.headers, ...own }
+  if (body !== undefined) headers['content-type'] ??= rules.defaultContentType
+  if (rules.requestIdHeader !== false) headers[rules.requestIdHeader] = `${requestId}.${index}`
+
   const common = { requestId, index, size, deadline: Math.floor(deadline) }
   const batch = id === undefined ? common : { ...common, id }
   if (transaction !== undefined) Object.defineProperty(batch, 'transaction', { value: transaction })

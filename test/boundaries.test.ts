@@ -26,10 +26,10 @@ const table: Record<string, readonly string[]> = {
     'wire/schema.ts'
   ],
   'plan/bindings.ts': ['errors.ts', 'excerpt.ts', 'wire/schema.ts'],
-  'plan/item.ts': ['parent.ts', 'plan/bindings.ts', 'subrequest.ts', 'wire/schema.ts'],
+  'plan/item.ts': ['plan/bindings.ts', 'subrequest.ts', 'wire/schema.ts'],
   'plan/json-api.ts': ['excerpt.ts', 'plan/bindings.ts', 'plan/item.ts', 'wire/schema.ts'],
   'plan/dependencies.ts': ['errors.ts', 'plan/item.ts'],
-  'plan/duplicates.ts': ['methods.ts', 'plan/item.ts', 'subrequest.ts'],
+  'plan/duplicates.ts': ['methods.ts', 'plan/item.ts', 'subrequest/headers.ts'],
   'plan.ts': [
     'parent.ts', 'plan/dependencies.ts', 'plan/duplicates.ts', 'plan/item.ts', 'plan/json-api.ts', 'subrequest.ts', 'wire/schema.ts'
   ],

@@ -18,6 +18,7 @@ interface Linked extends PlannedItem {
 export function linkItems (items: readonly PlannedItem[]): void {
   const linked = items as readonly Linked[]
   const byId = readIds(linked)
+  const growing = new Set<Linked>()
   let allBefore = true
   let allAfter = true
   for (let start = 0, end; start < linked.length; start = end) {
@@ -25,11 +26,13 @@ export function linkItems (items: readonly PlannedItem[]): void {
     // Items that wait for the same often stand in a row, and share what was found for the first of them.
     end = start + 1
     while (end < linked.length && nameTheSame(linked[start]!, linked[end]!)) end++
-    for (let n = start; n < end; n++) linked[n]!.dependencies = dependencies
+    if (dependencies.length === 0) continue
+    const row = end - start === 1 ? [linked[start]!] : linked.slice(start, end)
+    for (const item of row) item.dependencies = dependencies
     for (const dependency of dependencies) {
       allBefore &&= dependency.index < start
       allAfter &&= dependency.index >= end
-      addDependents(dependency, linked, start, end)
+      addDependents(dependency, row, growing)
     }
   }
   // Where all wait for what stands before them, or all for what stands after them, there is no circle.
@@ -55,12 +58,14 @@ function findDependencies (
 ): readonly Linked[] {
   const ids: readonly string[] = item.depends_on ?? none
   if (ids.length === 0 && bindings.length === 0) return none
-  const find = (id: string, n: number) => byId.get(id) ?? refuse(`batch/${index}/depends_on/${n}`, id)
-  const named = ids.length === 1 ? [findBeside(index, ids[0]!, items) ?? find(ids[0]!, 0)] : ids.map(find)
-  if (bindings.length === 0) return named
-  return [...named, ...bindings.map(({ from, place }) => (
-    typeof from === 'number' ? items[from]! : byId.get(from) ?? refuse(place, from)
-  ))]
+  if (ids.length === 1 && bindings.length === 0) {
+    const id = ids[0]!
+    return [findBeside(index, id, items) ?? byId.get(id) ?? refuse(`batch/${index}/depends_on/0`, id)]
+  }
+  return [
+    ...ids.map((id, n) => byId.get(id) ?? refuse(`batch/${index}/depends_on/${n}`, id)),
+    ...bindings.map(({ from, place }) => typeof from === 'number' ? items[from]! : byId.get(from) ?? refuse(place, from))
+  ]
 }
 
 /** What an item waits for alone often stands beside it, and is found without a look at the map. */
@@ -79,10 +84,16 @@ function nameTheSame (one: Linked, other: Linked): boolean {
   return true
 }
 
-function addDependents (dependency: Linked, items: readonly Linked[], start: number, end: number): void {
-  // The list of all that have none is shared.
-  if (dependency.dependents.length > 0) for (let n = start; n < end; n++) dependency.dependents.push(items[n]!)
-  else dependency.dependents = end - start === 1 ? [items[start]!] : items.slice(start, end)
+function addDependents (dependency: Linked, row: Linked[], growing: Set<Linked>): void {
+  const { dependents } = dependency
+  if (dependents.length === 0) {
+    dependency.dependents = row
+    return
+  }
+  // Its first list is that of others as well.
+  if (!growing.has(dependency)) dependency.dependents = [...dependents]
+  growing.add(dependency)
+  for (const item of row) dependency.dependents.push(item)
 }
 
 function refuse (place: string, id: string): never {

@@ -1,5 +1,5 @@
 import { isSafe } from '../methods.ts'
-import type { UnstartedSubrequest } from '../subrequest.ts'
+import type { Headers } from '../subrequest/headers.ts'
 import type { PlannedItem } from './item.ts'
 
 // The safe methods that are asked for their answers alone.
@@ -16,13 +16,18 @@ interface Linked extends PlannedItem {
  * dependencies, and without bindings. Never across an item that may change something: what stands after it may be
  * answered otherwise. To be called when dependencies are linked.
  */
-export function linkDuplicates (items: readonly PlannedItem[], requestIdHeader: string | false): void {
+export function linkDuplicates (
+  items: readonly PlannedItem[], inherited: Readonly<Headers>, requestIdHeader: string | false
+): void {
   const originals = new Map<string, Linked>()
   for (const planned of items as readonly Linked[]) {
     if (!isSafe(planned.item.method.toUpperCase())) originals.clear()
-    const { subrequest } = planned
-    if (subrequest === undefined || subrequest.body !== undefined || !shared.has(subrequest.method)) continue
-    const key = keyOf(subrequest, planned.dependencies, requestIdHeader)
+    const { checked, dependencies } = planned
+    if (checked === undefined || checked.body !== undefined || !shared.has(checked.method)) continue
+    const { method, url, headers } = checked
+    // That one is ours, and other for every item.
+    const sent = Object.entries({ ...inherited, ...headers }).filter(([name]) => name !== requestIdHeader).sort()
+    const key = JSON.stringify([method, url, sent, dependencies.map(({ index }) => index)])
     const original = originals.get(key)
     if (original === undefined) {
       originals.set(key, planned)
@@ -33,12 +38,4 @@ export function linkDuplicates (items: readonly PlannedItem[], requestIdHeader: 
       else original.duplicates.push(planned)
     }
   }
-}
-
-function keyOf (
-  { method, url, headers }: UnstartedSubrequest, dependencies: readonly PlannedItem[], requestIdHeader: string | false
-): string {
-  // That one is ours, and other for every item.
-  const sent = Object.entries(headers).filter(([name]) => name !== requestIdHeader).sort()
-  return JSON.stringify([method, url, sent, dependencies.map(({ index }) => index)])
 }

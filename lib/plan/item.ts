@@ -1,5 +1,4 @@
-import type { Parent } from '../parent.ts'
-import { buildSubrequest, type UnstartedSubrequest, type SubrequestRules } from '../subrequest.ts'
+import { checkItem, type CheckedItem, type SubrequestRules } from '../subrequest.ts'
 import type { BatchItem } from '../wire/schema.ts'
 import { readBindings, type Binding } from './bindings.ts'
 
@@ -8,8 +7,8 @@ export interface PlannedItem {
   readonly item: BatchItem
   readonly index: number
   readonly bindings: readonly Binding[]
-  /** What runs. `undefined` if it has bindings, until their values are known. */
-  readonly subrequest: UnstartedSubrequest | undefined
+  /** What it asks for. `undefined` if it has bindings, until their values are known. */
+  readonly checked: CheckedItem | undefined
   /** The items that this one runs after, each as often as it is named. */
   readonly dependencies: readonly PlannedItem[]
   /** The items that run after this one, each as often as it names it. */
@@ -29,24 +28,20 @@ const none: readonly never[] = Object.freeze([])
 
 /**
  * Plans one item by itself, or throws the first reason why it cannot run.
- * @throws InvalidBindingError, and what `buildSubrequest` throws
+ * @throws InvalidBindingError, and what `checkItem` throws
  */
-export function planItem (item: BatchItem, index: number, parent: Parent, rules: SubrequestRules): PlannedItem {
-  if (item.bind === undefined) {
-    return plannedItem(item, index, none, buildSubrequest(item, index, parent, rules))
-  }
+export function planItem (item: BatchItem, index: number, rules: SubrequestRules): PlannedItem {
+  if (item.bind === undefined) return plannedItem(item, index, none, checkItem(item, index, rules))
   const bindings = readBindings(item, index)
   // All that is known is checked now, with stand-ins for the values that are not.
-  buildSubrequest(withStandIns(item, bindings), index, parent, rules)
+  checkItem(withStandIns(item, bindings), index, rules)
   return plannedItem(item, index, bindings, undefined)
 }
 
 function plannedItem (
-  item: BatchItem, index: number, bindings: readonly Binding[], subrequest: UnstartedSubrequest | undefined
+  item: BatchItem, index: number, bindings: readonly Binding[], checked: CheckedItem | undefined
 ): PlannedItem {
-  return {
-    item, index, bindings, subrequest, dependencies: none, dependents: none, original: undefined, duplicates: none
-  }
+  return { item, index, bindings, checked, dependencies: none, dependents: none, original: undefined, duplicates: none }
 }
 
 function withStandIns (item: BatchItem, bindings: readonly Binding[]): BatchItem {

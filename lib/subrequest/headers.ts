@@ -71,10 +71,11 @@ export function inheritedHeaders (from: NodeJS.Dict<string | string[]>, policy: 
 }
 
 /**
- * Sets the headers of an item over those that it inherits.
+ * Gives the headers that an item sets over those that it inherits.
  * @throws InvalidHeaderError, ProtectedHeaderError
  */
-export function setItemHeaders (headers: Headers, item: Readonly<Headers>, policy: HeaderPolicy, place: string): void {
+export function readItemHeaders (item: Readonly<Headers>, policy: HeaderPolicy, place: string): Headers {
+  const headers: Headers = {}
   const seen = new Set<string>()
   let bytes = 0
 
@@ -90,6 +91,7 @@ export function setItemHeaders (headers: Headers, item: Readonly<Headers>, polic
     if (bytes > maxBytes) throw new InvalidHeaderError(place, `longer than ${maxBytes} bytes`)
     if (!dropped.has(name)) headers[name] = value.trim()
   }
+  return headers
 }
 
 function at (place: string, name: string): string {

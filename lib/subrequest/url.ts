@@ -1,10 +1,9 @@
 const maxBytes = 8192
 
-// Printable ASCII without # \ " < > ` { }: what is left passes both dispatchers and every proxy as it is.
-const path = /^\/(?!\/)[!$-;=?-[\]-_a-z|~]*$/
-
-// A dot segment, plain or percent-encoded (RFC 3986 section 5.2.4).
-const dotSegment = /\/(?:\.|%2e){1,2}(?:[/?]|$)/i
+// A path that begins with one slash, and a query, of printable ASCII without # \ " < > ` { }: both pass all dispatchers
+// and proxies as they are. No segment is a dot segment, plain or percent-encoded (RFC 3986 section 5.2.4).
+const allowed =
+  /^(?!\/\/)(?:\/(?!(?:\.|%2[eE]){1,2}(?:[/?]|$))[!$-.0-;=@-[\]-_a-z|~]*)+(?:\?[!$-;=?-[\]-_a-z|~]*)?$/
 
 /**
  * Gives the reason to refuse a url, or `undefined`: it must be a plain absolute path with an optional query, of at most
@@ -15,14 +14,12 @@ const dotSegment = /\/(?:\.|%2e){1,2}(?:[/?]|$)/i
  */
 export function refuseUrl (url: string): string | undefined {
   if (url.length > maxBytes) return `longer than ${maxBytes} bytes`
-  if (!path.test(url)) return reason(url)
-  const at = url.search(dotSegment)
-  // In the query it is none: `?` ends the path.
-  return at === -1 || url.slice(0, at).includes('?') ? undefined : 'has a dot segment'
+  return allowed.test(url) ? undefined : reason(url)
 }
 
 function reason (url: string): string {
   if (url[0] !== '/' || url[1] === '/') return 'does not begin with exactly one "/"'
   const at = url.search(/[^!$-;=?-[\]-_a-z|~]/)
+  if (at === -1) return 'has a dot segment'
   return `has a character that a url may not have, U+${url.charCodeAt(at).toString(16).toUpperCase().padStart(4, '0')}`
 }
