@@ -7,9 +7,9 @@ import autocannon from 'autocannon'
 const warmUp = 1.5
 
 /** Starts a server on core 0, and moves this process, which makes the load, to core 1. */
-async function startServer ({ server: file = 'server.js' }) {
+async function startServer ({ server: file = 'server.js', env }) {
   pin(process.pid, 1)
-  const server = fork(new URL(file, import.meta.url))
+  const server = fork(new URL(file, import.meta.url), { env: { ...process.env, ...env } })
   pin(server.pid, 0)
   const [{ port }] = await once(server, 'message')
   return {

@@ -5,6 +5,7 @@ import { bareLoop } from './bare-loop.js'
 import { comparison } from './comparison.js'
 import { fairness } from './fairness.js'
 import { flatCost } from './flat-cost.js'
+import { logging } from './logging.js'
 import { overhead } from './overhead.js'
 import { pageLoad } from './page-load.js'
 import { planning } from './planning.js'
@@ -17,6 +18,7 @@ const benchmarks = {
   overhead,
   comparison,
   'flat-cost': flatCost,
+  logging,
   'bare-loop': bareLoop,
   planning,
   streaming,

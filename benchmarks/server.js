@@ -7,7 +7,12 @@ import Fastify from 'fastify'
 import batch, { concurrent, sequential } from '../dist/index.js'
 import { serve } from './serve.js'
 
-const app = Fastify({ bodyLimit: 2 ** 24, routerOptions: { maxParamLength: 10_000 } })
+const level = process.env.LOG_LEVEL
+const app = Fastify({
+  bodyLimit: 2 ** 24,
+  routerOptions: { maxParamLength: 10_000 },
+  logger: level !== undefined && { level, file: '/dev/null' }
+})
 
 const user = id => ({ id: Number(id), name: 'Ada Lovelace' })
 const slowUser = async id => {

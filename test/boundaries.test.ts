@@ -71,8 +71,9 @@ const table: Record<string, readonly string[]> = {
     'dispatch/direct-request.ts', 'dispatch/direct-response.ts', 'dispatch/direct-socket.ts', 'dispatch/identity.ts',
     'errors.ts', 'executor.ts', 'subrequest.ts', 'subresponse.ts'
   ],
+  'dispatch/log.ts': ['subrequest.ts'],
   'dispatch/guard.ts': [
-    'dispatch/exchange.ts', 'dispatch/identity.ts', 'errors.ts', 'marker.ts', 'subrequest.ts', 'subresponse.ts'
+    'dispatch/exchange.ts', 'dispatch/identity.ts', 'dispatch/log.ts', 'errors.ts', 'marker.ts', 'subrequest.ts', 'subresponse.ts'
   ],
   'executors/in-process.ts': ['dispatch/direct.ts', 'dispatch/inject.ts', 'executor.ts', 'option-checks.ts'],
   'executors/process-pool/child-marker.ts': [],

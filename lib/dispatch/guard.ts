@@ -5,6 +5,7 @@ import type { BatchContext } from '../subrequest.ts'
 import { errorBody } from '../subresponse.ts'
 import { Exchange } from './exchange.ts'
 import { enterFromSocket, markReachedHooks, subrequestOf } from './identity.ts'
+import { bindLog } from './log.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -74,10 +75,6 @@ function install (root: FastifyInstance): Guard {
     }
     letPass(request, reply, allowByConfig, () => { enterFromSocket(done) })
   }
-}
-
-function bindLog (request: FastifyRequest, reply: FastifyReply, batch: BatchContext): void {
-  request.log = reply.log = request.log.child({ batch })
 }
 
 function letPass (request: FastifyRequest, reply: FastifyReply, allow: Allow, done: () => void): void {

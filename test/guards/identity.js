@@ -107,5 +107,23 @@ export const identity = [
     text: ' || !this.#isFirst(nonce, now)',
     instead: '',
     test: 'test/executors/remote/secret.test.ts'
+  }, {
+    name: 'a logger that requests share is left as it is',
+    file: 'lib/dispatch/log.ts',
+    text: 'Object.assign(Object.create(Object.getPrototypeOf(log)), log) as PinoLogger',
+    instead: 'log',
+    test: 'test/plugin/logging.test.ts'
+  }, {
+    name: 'a logger that is not known from within is asked for a child',
+    file: 'lib/dispatch/log.ts',
+    text: 'kSerializers in log && ',
+    instead: '',
+    test: 'test/plugin/logging.test.ts'
+  }, {
+    name: 'a logger that is a proxy is asked for a child',
+    file: 'lib/dispatch/log.ts',
+    text: ' && !types.isProxy(log)',
+    instead: '',
+    test: 'test/plugin/logging.test.ts'
   }
 ]
