@@ -30,7 +30,7 @@ export function createRequest (
   request.url = url
   request.upgrade = false
 
-  const fields: IncomingHttpHeaders = { ...headers }
+  const fields: IncomingHttpHeaders = Object.assign({}, headers)
   if (body !== undefined) fields['content-length'] = String(body.byteLength)
   const lines: string[] = []
   for (const name in fields) lines.push(name, fields[name] as string)
