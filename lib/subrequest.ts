@@ -77,8 +77,8 @@ export interface SubrequestRules {
  * @throws InvalidMethodError, InvalidUrlError, InvalidHeaderError, ProtectedHeaderError, InvalidBodyError
  */
 export function checkItem (item: BatchItem, index: number, { methods, headerPolicy }: SubrequestRules): CheckedItem {
-  const method = methods.has(item.method) ? item.method : item.method.toUpperCase()
-  if (!methods.has(method)) {
+  const method = upperCase(item.method, methods)
+  if (method === undefined) {
     throw new InvalidMethodError(`batch/${index}/method`, `"${excerpt(item.method)}" is not supported`)
   }
   const reason = refuseUrl(item.url)
@@ -86,6 +86,13 @@ export function checkItem (item: BatchItem, index: number, { methods, headerPoli
   const body = encodeBody(item, index)
   const headers = item.headers && readItemHeaders(item.headers, headerPolicy, `batch/${index}/headers`)
   return { method, url: item.url, headers, body }
+}
+
+/** Gives a method as the app knows it, or `undefined`. */
+function upperCase (method: string, methods: ReadonlySet<string>): string | undefined {
+  if (methods.has(method)) return method
+  const upper = method.toUpperCase()
+  return methods.has(upper) ? upper : undefined
 }
 
 /**

@@ -28,7 +28,7 @@ export function linkItems (items: readonly PlannedItem[]): void {
     while (end < linked.length && nameTheSame(linked[start]!, linked[end]!)) end++
     if (dependencies.length === 0) continue
     const row = end - start === 1 ? [linked[start]!] : linked.slice(start, end)
-    for (const item of row) item.dependencies = dependencies
+    for (let n = start; n < end; n++) linked[n]!.dependencies = dependencies
     for (const dependency of dependencies) {
       allBefore &&= dependency.index < start
       allAfter &&= dependency.index >= end

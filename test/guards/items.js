@@ -55,6 +55,12 @@ export const items = [
     test: 'test/plan/dependencies.test.ts',
     only: 'what cannot be waited for'
   }, {
+    name: 'a list of what waits is not added to while others have it',
+    file: 'lib/plan/dependencies.ts',
+    text: 'if (!growing.has(dependency)) dependency.dependents = [...dependents]',
+    instead: '',
+    test: 'test/plan/dependencies.test.ts'
+  }, {
     name: 'bindings do not overlap',
     file: 'lib/plan/bindings.ts',
     text: '  refuseOverlaps(bindings)\n',
