@@ -5,6 +5,8 @@ import autocannon from 'autocannon'
 
 // Seconds.
 const warmUp = 1.5
+// How many turns each target has in a round. A shared machine is half as fast now and then, for seconds or minutes.
+const turns = 6
 
 /** Starts a server on core 0, and moves this process, which makes the load, to core 1. */
 async function startServer ({ server: file = 'server.js', env }) {
@@ -31,8 +33,8 @@ function pin (pid, core) {
   }
 }
 
-/** Gives subrequests per second, milliseconds at p50 and p99, and server CPU in microseconds per subrequest. */
-async function load (server, { path, items, request = items === undefined ? {} : batchOf(items), seconds }) {
+/** Gives how many subrequests were answered, in how many seconds and CPU microseconds of the server. */
+async function load (server, { path, items, request = items === undefined ? {} : batchOf(items) }, seconds) {
   const before = await server.cpu()
   const times = []
   const run = autocannon({ url: server.origin + path, ...request, connections: 10, duration: seconds })
@@ -40,13 +42,18 @@ async function load (server, { path, items, request = items === undefined ? {} :
   const { requests, duration, non2xx, errors } = await run
   if (non2xx + errors > 0) throw new Error(`${path}: ${non2xx} refused, ${errors} failed`)
 
-  const subrequests = requests.total * (items ?? 1)
-  times.sort((a, b) => a - b)
+  return { subrequests: requests.total * (items ?? 1), seconds: duration, cpu: await server.cpu() - before, times }
+}
+
+/** Gives subrequests per second, milliseconds at p50 and p99, and server CPU in microseconds per subrequest. */
+function sumUp (runs) {
+  const sum = figure => runs.reduce((total, run) => total + run[figure], 0)
+  const times = runs.flatMap(run => run.times).sort((a, b) => a - b)
   return {
-    perSecond: subrequests / duration,
+    perSecond: sum('subrequests') / sum('seconds'),
     p50: times[Math.floor(times.length * 0.5)],
     p99: times[Math.floor(times.length * 0.99)],
-    cpu: (await server.cpu() - before) / subrequests
+    cpu: sum('cpu') / sum('subrequests')
   }
 }
 
@@ -72,20 +79,27 @@ async function check ({ origin }, { path, items, request = items === undefined ?
 }
 
 /**
- * Measures targets in turns, round after round: what else the machine does meets all of them. Each measurement has a
- * server process of its own, which is warmed up first: what V8 decides in the first second of a process, and keeps to,
- * is another thing in the next one.
+ * Measures targets in short turns: what else the machine does meets all of them. In each round each target has a server
+ * process of its own, which is warmed up first: what V8 decides in the first second of a process, and keeps to, is
+ * another thing in the next one. All of a round wait while one has its turn.
  * @returns one array of results for each target
  */
 export async function alternate (targets, { rounds, seconds }) {
   const results = targets.map(() => [])
   for (let round = 0; round < rounds; round++) {
-    for (const [index, target] of targets.entries()) {
+    const runs = []
+    for (const target of targets) {
       const server = await startServer(target)
       if (round === 0) await check(server, target)
-      await load(server, { ...target, seconds: warmUp })
-      results[index].push(await load(server, { ...target, seconds }))
-      server.stop()
+      await load(server, target, warmUp)
+      runs.push({ target, server, turns: [] })
+    }
+    for (let turn = 0; turn < turns; turn++) {
+      for (const run of runs) run.turns.push(await load(run.server, run.target, seconds / turns))
+    }
+    for (const [index, run] of runs.entries()) {
+      results[index].push(sumUp(run.turns))
+      run.server.stop()
     }
   }
   return results

@@ -29,5 +29,5 @@ const notRun = Object.freeze({ duration: 0, abandoned: false })
 
 /** Gives the outcome of an item that did not run. */
 export function notStarted (planned: PlannedItem, error: FastifyError): Outcome {
-  return ended(planned, planned.checked?.url, failedSubresponse(error, 'not_started'), notRun)
+  return ended(planned, planned.content && planned.item.url, failedSubresponse(error, 'not_started'), notRun)
 }

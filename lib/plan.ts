@@ -3,7 +3,7 @@ import { linkItems } from './plan/dependencies.ts'
 import { linkDuplicates } from './plan/duplicates.ts'
 import { planItem, type PlannedItem } from './plan/item.ts'
 import { bindLocalIds } from './plan/json-api.ts'
-import { buildSubrequest, checkItem, type CheckedItem, type Start, type Subrequest, type SubrequestRules } from './subrequest.ts'
+import { buildSubrequest, checkItem, type Content, type Start, type Subrequest, type SubrequestRules } from './subrequest.ts'
 import type { BatchBody, BatchItem } from './wire/schema.ts'
 
 /** A batch that was checked whole: everything in it can be run. */
@@ -15,9 +15,9 @@ export interface Plan {
   /** Whether all of it happens or nothing. */
   readonly atomic: boolean
   /** Checks an item whose bindings were filled in, by the rules of all others. */
-  readonly check: (item: BatchItem, index: number) => CheckedItem
+  readonly check: (item: BatchItem, index: number) => Content
   /** Makes the subrequest of an item that starts. */
-  readonly build: (checked: CheckedItem, start: Start) => Subrequest
+  readonly build: (item: BatchItem, start: Start) => Subrequest
 }
 
 /** What is the same for all batches of a batch route. */
@@ -40,6 +40,6 @@ export function planBatch (body: BatchBody, parent: Parent, rules: PlanRules): P
     stopOnError: atomic || body.on_error === 'stop',
     atomic,
     check: (item, index) => checkItem(item, index, rules),
-    build: (checked, start) => buildSubrequest(checked, start, parent, rules)
+    build: (item, start) => buildSubrequest(item, start, parent, rules)
   }
 }

@@ -161,14 +161,15 @@ export function startRun (plan: Plan, settings: RunSettings, { sink, ...given }:
     const { subresponse, duration } = answers.outcomeOf(planned.original!)
     answers.release(planned)
     release?.()
-    settle(planned, ended(planned, planned.checked!.url, fit(subresponse), { duration, abandoned: false }))
+    settle(planned, ended(planned, planned.item.url, fit(subresponse), { duration, abandoned: false }))
   }
 
   function prepare (planned: PlannedItem, started: number): Subrequest {
-    const { item: { id }, index } = planned
-    const checked = planned.checked ?? plan.check(fillBindings(planned, answers, settings.maxBodyBytes), index)
+    const { index } = planned
+    const item = planned.content === undefined ? fillBindings(planned, answers, settings.maxBodyBytes) : planned.item
+    const content = planned.content ?? plan.check(item, index)
     const givenUp = epoch + Math.min(started + subrequestTimeout, deadline)
-    return plan.build(checked, { index, id, deadline: givenUp, transaction })
+    return plan.build(item, { index, content, deadline: givenUp, transaction })
   }
 
   function ask (item: RunningItem): void {

@@ -46,18 +46,16 @@ export interface Subrequest {
   readonly route: string
 }
 
-/** What an item asks for, once it was checked: a subrequest can be made of it. */
-export interface CheckedItem {
-  /** Upper case. */
-  readonly method: string
-  readonly url: string
-  /** Those of its own, by lower-case name. `undefined` if it has none. */
+/** What an item that was checked sends besides its method and url. */
+export interface Content {
+  /** Headers of its own, by lower-case name. `undefined` if it has none. */
   readonly headers: Readonly<Headers> | undefined
   readonly body: Uint8Array | undefined
 }
 
-/** What is known of a subrequest when it starts. */
-export interface Start extends Pick<BatchContext, 'index' | 'id' | 'transaction'> {
+/** What is known of an item when it starts. */
+export interface Start extends Pick<BatchContext, 'index' | 'transaction'> {
+  readonly content: Content
   /** In milliseconds since 1970, with fractions. */
   readonly deadline: number
 }
@@ -72,20 +70,22 @@ export interface SubrequestRules {
   readonly requestIdHeader: string | false
 }
 
+// Most items send none, and share it.
+const noContent: Content = { headers: undefined, body: undefined }
+
 /**
- * Checks an item by itself, or throws the first reason why it cannot be a subrequest.
+ * Checks an item by itself, and gives what it sends, or throws the first reason why it cannot be a subrequest.
  * @throws InvalidMethodError, InvalidUrlError, InvalidHeaderError, ProtectedHeaderError, InvalidBodyError
  */
-export function checkItem (item: BatchItem, index: number, { methods, headerPolicy }: SubrequestRules): CheckedItem {
-  const method = upperCase(item.method, methods)
-  if (method === undefined) {
+export function checkItem (item: BatchItem, index: number, { methods, headerPolicy }: SubrequestRules): Content {
+  if (upperCase(item.method, methods) === undefined) {
     throw new InvalidMethodError(`batch/${index}/method`, `"${excerpt(item.method)}" is not supported`)
   }
   const reason = refuseUrl(item.url)
   if (reason !== undefined) throw new InvalidUrlError(`batch/${index}/url`, reason)
   const body = encodeBody(item, index)
   const headers = item.headers && readItemHeaders(item.headers, headerPolicy, `batch/${index}/headers`)
-  return { method, url: item.url, headers, body }
+  return headers === undefined && body === undefined ? noContent : { headers, body }
 }
 
 /** Gives a method as the app knows it, or `undefined`. */
@@ -100,12 +100,14 @@ function upperCase (method: string, methods: ReadonlySet<string>): string | unde
  * milliseconds since 1970, and the transaction of an atomic batch.
  */
 export function buildSubrequest (
-  { method, url, headers: own, body }: CheckedItem, { index, id, deadline, transaction }: Start, parent: Parent,
-  rules: SubrequestRules
+  item: BatchItem, { index, content, deadline, transaction }: Start, parent: Parent, rules: SubrequestRules
 ): Subrequest {
+  const { url, id } = item
+  const { body } = content
   const { requestId, size, route, connection, origin } = parent
+  const method = upperCase(item.method, rules.methods)!
   // Not `{ ...parent.headers }`: V8 gives each object that is spread, and added to, a hidden class of its own.
-  const headers: Headers = Object.assign({}, parent.headers, own)
+  const headers: Headers = Object.assign({}, parent.headers, content.headers)
   if (body !== undefined) headers['content-type'] ??= rules.defaultContentType
   if (rules.requestIdHeader !== false) headers[rules.requestIdHeader] = `${requestId}.${index}`
 

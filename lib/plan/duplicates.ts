@@ -21,13 +21,14 @@ export function linkDuplicates (
 ): void {
   const originals = new Map<string, Linked>()
   for (const planned of items as readonly Linked[]) {
-    if (!isSafe(planned.item.method.toUpperCase())) originals.clear()
-    const { checked, dependencies } = planned
-    if (checked === undefined || checked.body !== undefined || !shared.has(checked.method)) continue
-    const { method, url, headers } = checked
+    const { item, content, dependencies } = planned
+    const method = item.method.toUpperCase()
+    if (!isSafe(method)) originals.clear()
+    if (content === undefined || content.body !== undefined || !shared.has(method)) continue
+    const headers = Object.entries({ ...inherited, ...content.headers })
     // That one is ours, and other for every item.
-    const sent = Object.entries({ ...inherited, ...headers }).filter(([name]) => name !== requestIdHeader).sort()
-    const key = JSON.stringify([method, url, sent, dependencies.map(({ index }) => index)])
+    const sent = headers.filter(([name]) => name !== requestIdHeader).sort()
+    const key = JSON.stringify([method, item.url, sent, dependencies.map(({ index }) => index)])
     const original = originals.get(key)
     if (original === undefined) {
       originals.set(key, planned)

@@ -1,4 +1,4 @@
-import { checkItem, type CheckedItem, type SubrequestRules } from '../subrequest.ts'
+import { checkItem, type Content, type SubrequestRules } from '../subrequest.ts'
 import type { BatchItem } from '../wire/schema.ts'
 import { readBindings, type Binding } from './bindings.ts'
 
@@ -7,8 +7,8 @@ export interface PlannedItem {
   readonly item: BatchItem
   readonly index: number
   readonly bindings: readonly Binding[]
-  /** What it asks for. `undefined` if it has bindings, until their values are known. */
-  readonly checked: CheckedItem | undefined
+  /** What it sends. `undefined` if it has bindings, until their values are known. */
+  readonly content: Content | undefined
   /** The items that this one runs after, each as often as it is named. */
   readonly dependencies: readonly PlannedItem[]
   /** The items that run after this one, each as often as it names it. */
@@ -39,9 +39,9 @@ export function planItem (item: BatchItem, index: number, rules: SubrequestRules
 }
 
 function plannedItem (
-  item: BatchItem, index: number, bindings: readonly Binding[], checked: CheckedItem | undefined
+  item: BatchItem, index: number, bindings: readonly Binding[], content: Content | undefined
 ): PlannedItem {
-  return { item, index, bindings, checked, dependencies: none, dependents: none, original: undefined, duplicates: none }
+  return { item, index, bindings, content, dependencies: none, dependents: none, original: undefined, duplicates: none }
 }
 
 function withStandIns (item: BatchItem, bindings: readonly Binding[]): BatchItem {

@@ -38,7 +38,7 @@ export function bindLocalIds (items: readonly PlannedItem[], defaultContentType:
     const inBody = identifiers(data).flatMap(identifier => bindIdentifier(identifier, index, creations))
     if (inUrl.length + inBody.length === 0) return planned
     // The bindings of the client come last, and so have the last word.
-    return { ...planned, checked: undefined, bindings: [...inUrl, ...inBody, ...planned.bindings] }
+    return { ...planned, content: undefined, bindings: [...inUrl, ...inBody, ...planned.bindings] }
   })
 }
 

@@ -105,7 +105,7 @@ export const items = [
   }, {
     name: 'answers are not shared across an item that may change something',
     file: 'lib/plan/duplicates.ts',
-    text: 'if (!isSafe(planned.item.method.toUpperCase())) originals.clear()',
+    text: 'if (!isSafe(method)) originals.clear()',
     instead: '',
     test: 'test/run/dedupe.test.ts'
   }, {
