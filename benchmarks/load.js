@@ -3,10 +3,9 @@ import { execFileSync, fork } from 'node:child_process'
 import { once } from 'node:events'
 import autocannon from 'autocannon'
 
-// Seconds.
-const warmUp = 1.5
-// How many turns each target has in a round. A shared machine is half as fast now and then, for seconds or minutes.
-const turns = 6
+// Seconds. The load counts in whole ones.
+const warmUp = 2
+const turn = 1
 
 /** Starts a server on core 0, and moves this process, which makes the load, to core 1. */
 async function startServer ({ server: file = 'server.js', env }) {
@@ -79,9 +78,9 @@ async function check ({ origin }, { path, items, request = items === undefined ?
 }
 
 /**
- * Measures targets in short turns: what else the machine does meets all of them. In each round each target has a server
- * process of its own, which is warmed up first: what V8 decides in the first second of a process, and keeps to, is
- * another thing in the next one. All of a round wait while one has its turn.
+ * Measures targets in short turns, as a shared machine is half as fast now and then, for seconds or minutes. In each
+ * round each target has a server process of its own, which is warmed up first: what V8 decides in the first second of a
+ * process, and keeps to, is another thing in the next one. All of a round wait while one has its turn.
  * @returns one array of results for each target
  */
 export async function alternate (targets, { rounds, seconds }) {
@@ -94,8 +93,8 @@ export async function alternate (targets, { rounds, seconds }) {
       await load(server, target, warmUp)
       runs.push({ target, server, turns: [] })
     }
-    for (let turn = 0; turn < turns; turn++) {
-      for (const run of runs) run.turns.push(await load(run.server, run.target, seconds / turns))
+    for (let spent = 0; spent < seconds; spent += turn) {
+      for (const run of runs) run.turns.push(await load(run.server, run.target, turn))
     }
     for (const [index, run] of runs.entries()) {
       results[index].push(sumUp(run.turns))

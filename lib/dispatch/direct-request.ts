@@ -1,4 +1,3 @@
-import { Buffer } from 'node:buffer'
 import { IncomingMessage, type IncomingHttpHeaders } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Subrequest } from '../subrequest.ts'
@@ -45,9 +44,7 @@ export function createRequest (
  * when it is read, as most never are.
  */
 export function completeRequest (request: IncomingMessage, body: Uint8Array | undefined): void {
-  if (body !== undefined && !(request as Parsed)._dumped) {
-    request.push(Buffer.from(body.buffer, body.byteOffset, body.byteLength))
-  }
+  if (body !== undefined && !(request as Parsed)._dumped) request.push(body)
   request.complete = true
   if (body === undefined && isUntouched(request)) (request.socket as unknown as DirectSocket).unread = request
   else request.push(null)
