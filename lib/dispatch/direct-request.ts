@@ -29,6 +29,7 @@ export function createRequest (
   request.url = url
   request.upgrade = false
 
+  // Not a spread, for the reason that `buildSubrequest` has.
   const fields: IncomingHttpHeaders = Object.assign({}, headers)
   if (body !== undefined) fields['content-length'] = String(body.byteLength)
   const lines: string[] = []
