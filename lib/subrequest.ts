@@ -78,7 +78,7 @@ const noContent: Content = { headers: undefined, body: undefined }
  * @throws InvalidMethodError, InvalidUrlError, InvalidHeaderError, ProtectedHeaderError, InvalidBodyError
  */
 export function checkItem (item: BatchItem, index: number, { methods, headerPolicy }: SubrequestRules): Content {
-  if (upperCase(item.method, methods) === undefined) {
+  if (knownMethod(item.method, methods) === undefined) {
     throw new InvalidMethodError(`batch/${index}/method`, `"${excerpt(item.method)}" is not supported`)
   }
   const reason = refuseUrl(item.url)
@@ -88,8 +88,8 @@ export function checkItem (item: BatchItem, index: number, { methods, headerPoli
   return headers === undefined && body === undefined ? noContent : { headers, body }
 }
 
-/** Gives a method as the app knows it, or `undefined`. */
-function upperCase (method: string, methods: ReadonlySet<string>): string | undefined {
+/** Gives a method in upper case, or `undefined` if the app does not support it. */
+function knownMethod (method: string, methods: ReadonlySet<string>): string | undefined {
   if (methods.has(method)) return method
   const upper = method.toUpperCase()
   return methods.has(upper) ? upper : undefined
@@ -105,7 +105,7 @@ export function buildSubrequest (
   const { url, id } = item
   const { body } = content
   const { requestId, size, route, connection, origin } = parent
-  const method = upperCase(item.method, rules.methods)!
+  const method = knownMethod(item.method, rules.methods)!
   // Not `{ ...parent.headers }`: V8 gives each object that is spread, and added to, a hidden class of its own.
   const headers: Headers = Object.assign({}, parent.headers, content.headers)
   if (body !== undefined) headers['content-type'] ??= rules.defaultContentType

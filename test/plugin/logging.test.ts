@@ -51,7 +51,7 @@ t.test('nothing in an item can forge a line', async t => {
   t.strictSame(lines.map(line => line.msg).filter(msg => msg === 'forged'), [])
 })
 
-const inHandlers = (lines: any[]) => lines.filter(line => line.msg.endsWith('in the handler'))
+const handlerLines = (lines: any[]) => lines.filter(line => line.msg.endsWith('in the handler'))
 
 t.test('what the logger of a subrequest has of its own stays', async t => {
   const { app, lines } = buildLogged(t, {
@@ -60,14 +60,14 @@ t.test('what the logger of a subrequest has of its own stays', async t => {
     )
   })
   await injectBatch(app, [get('/log/1')])
-  t.match(inHandlers(lines), [{ reqId: 'req-2', tenant: 'a', batch: { at: 0 }, msg: '> in the handler' }])
-  t.strictSame(Object.keys(inHandlers(lines)[0].batch), ['at'])
+  t.match(handlerLines(lines), [{ reqId: 'req-2', tenant: 'a', batch: { at: 0 }, msg: '> in the handler' }])
+  t.strictSame(Object.keys(handlerLines(lines)[0].batch), ['at'])
 })
 
 t.test('what is to be kept out of the log is', async t => {
   const { app, lines } = buildLogged(t, {}, { redact: ['batch.requestId'] })
   await injectBatch(app, [get('/log/1')])
-  t.match(inHandlers(lines), [{ batch: { requestId: '[Redacted]', index: 0 } }])
+  t.match(handlerLines(lines), [{ batch: { requestId: '[Redacted]', index: 0 } }])
 })
 
 t.test('the level of a route holds', async t => {
@@ -78,7 +78,7 @@ t.test('the level of a route holds', async t => {
     return 'x'
   })
   await injectBatch(app, [get('/quiet')])
-  t.match(inHandlers(lines).map(line => [line.msg, line.batch.index]), [['still in the handler', 0]])
+  t.match(handlerLines(lines).map(line => [line.msg, line.batch.index]), [['still in the handler', 0]])
 })
 
 t.test('a logger that others use as well never names a batch', async t => {
@@ -91,7 +91,7 @@ t.test('a logger that others use as well never names a batch', async t => {
   })
   await injectBatch(app, [get('/log/1'), get('/log/2')])
   await app.inject('/log/3')
-  t.strictSame(inHandlers(lines).map(line => [line.name, line.batch?.index]), [['shared', 0], ['shared', 1], ['shared', undefined]])
+  t.strictSame(handlerLines(lines).map(line => [line.name, line.batch?.index]), [['shared', 0], ['shared', 1], ['shared', undefined]])
 })
 
 t.test('a logger that is a proxy stays one', async t => {
@@ -136,5 +136,5 @@ t.test('any other logger makes a child that names the batch', async t => {
     return 'x'
   })
   await injectBatch(app, [get('/log'), get('/log')])
-  t.match(inHandlers(lines), [{ reqId: 'req-2', batch: { index: 0 } }, { reqId: 'req-3', batch: { index: 1 } }])
+  t.match(handlerLines(lines), [{ reqId: 'req-2', batch: { index: 0 } }, { reqId: 'req-3', batch: { index: 1 } }])
 })
